@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# baton: build, test, measure, install. `make help` lists the targets.
+
+O ?= build
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= /usr/sbin/bpftool
+PYTHON ?= /usr/bin/python3
+CLANG_FORMAT ?= clang-format
+
+# group of measurements that `make bench` runs; empty: all
+BENCH ?=
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= /lib/systemd/system
+SYSCONFDIR ?= /etc
+
+VERSION := 0.1.0
+
+DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
+	libbpf-dev libxdp-dev libuv1-dev libyaml-dev libjansson-dev libmnl-dev \
+	libsodium-dev libcap-ng-dev libcmocka-dev clang-format \
+	libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
+	pyflakes3 iproute2 ethtool iputils-ping procps curl nginx-light mandoc
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow=local
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow
+endif
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng
+CPPFLAGS += -D_GNU_SOURCE -DBATON_VERSION='"$(VERSION)"' \
+	-Iinclude -Iuser -Ibpf -I$(O)/skel
+CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror \
+	-Wno-unused-parameter -Iinclude -Ibpf -I/usr/include/$(MULTIARCH)
+
+BPF_SRCS := $(wildcard bpf/*.bpf.c)
+TEST_BPF_SRCS := $(wildcard tests/*/*.bpf.c)
+BPF_OBJS := $(BPF_SRCS:%.c=$(O)/%.o)
+TEST_BPF_OBJS := $(TEST_BPF_SRCS:%.c=$(O)/%.o)
+SKELS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
+
+COMPONENTS := batond baton baton-host
+LIB_SRCS := $(wildcard user/lib/*.c)
+PROGRAMS := $(COMPONENTS:%=$(O)/%)
+
+# tests/unit/COMPONENT/test_*.c is linked with COMPONENT but its main.c
+UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(UNIT_SRCS:%.c=$(O)/san/%)
+FUZZ_SRCS := $(wildcard tests/fuzz/*/fuzz_*.c)
+FUZZERS := $(FUZZ_SRCS:%.c=$(O)/fuzz/%)
+BENCH_SRCS := $(wildcard tests/bench/*.c)
+XDPBENCH := $(if $(BENCH_SRCS),$(O)/xdpbench)
+
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
+TESTS ?= tests
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) $(BPF_OBJS) ## build everything
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
+		$(MAKEFILE_LIST)
+
+deps: ## install what is missing, with apt (as root)
+	@missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' \
+		$(DEPS) 2>/dev/null | awk '$$2 == "installed" { print $$1 }' \
+		| sort > $(or $(TMPDIR),/tmp)/baton-deps.$$$$; \
+		printf '%s\n' $(DEPS) | sort | \
+		comm -23 - $(or $(TMPDIR),/tmp)/baton-deps.$$$$; \
+		rm -f $(or $(TMPDIR),/tmp)/baton-deps.$$$$); \
+	if [ -n "$$missing" ]; then \
+		echo "installing:" $$missing; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+
+# --- BPF programs -----------------------------------------------------------
+
+$(O)/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+
+# --- programs: $(1) a component; variants plain, san(itized) and fuzz -------
+
+ALL_CFLAGS = $(CFLAGS) $(WARNINGS) $(HARDENING) -std=gnu11
+
+$(O)/obj/%.o: %.c | $(SKELS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+SAN_CFLAGS = -O1 -g $(WARNINGS) -std=gnu11 $(SANITIZE)
+
+$(O)/san/%.o: %.c | $(SKELS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c $< -o $@
+
+FUZZ_CFLAGS = -O1 -g -std=gnu11 -Wall -Wextra -Werror \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+$(O)/fuzz/%.o: %.c | $(SKELS)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+define component
+$(1)_OBJS := $$(patsubst %.c,%.o,$$(LIB_SRCS) $$(wildcard user/$(1)/*.c))
+$$(O)/$(1): $$(addprefix $$(O)/obj/,$$($(1)_OBJS))
+	$$(CC) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
+$$(O)/san/tests/unit/$(1)/test_%: $$(O)/san/tests/unit/$(1)/test_%.o \
+		$$(addprefix $$(O)/san/,$$(filter-out %/main.o,$$($(1)_OBJS)))
+	$$(CC) $$(SANITIZE) $$^ $$(LDLIBS) -lcmocka -o $$@
+$$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
+		$$(addprefix $$(O)/fuzz/,$$(filter-out %/main.o,$$($(1)_OBJS)))
+	$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
+endef
+$(foreach c,$(COMPONENTS),$(eval $(call component,$(c))))
+
+# the bench's own program
+$(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
+		$(LIB_SRCS:%.c=$(O)/obj/%.o) $(TEST_BPF_OBJS)
+	$(CC) $(LDFLAGS) $(filter %.o,$(filter-out %.bpf.o,$^)) $(LDLIBS) -o $@
+
+# --- tests ------------------------------------------------------------------
+
+test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH)
+
+test: test-build ## run every test (as root); TESTS=tests/packet for a part
+	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)
+
+bench: test-build ## measure, write build/bench.json; BENCH=xdp for a group
+	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py $(BENCH_ARGS) \
+		--out $(O)/bench.json $(BENCH)
+
+demo: deps ## kill hosts under live traffic and show what clients see
+	$(MAKE) test-build
+	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/lab/demo.py \
+		--out $(O) $(DEMO_ARGS)
+
+SOURCES := $(wildcard bpf/*.[ch] include/baton/*.h user/*/*.[ch] \
+	tests/*/*.[ch] tests/*/*/*.[ch])
+
+lint: ## style, warnings of both compilers, manual pages, Python
+	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
+	$(MAKE) O=$(O)/clang CC=clang all
+	mandoc -T lint -W warning docs/man/*.[1-8]
+	pyflakes3 $(shell find tests vm -name '*.py')
+
+fmt: ## reformat the sources
+	$(CLANG_FORMAT) -i $(SOURCES)
+
+# --- installation -----------------------------------------------------------
+
+MAN := $(wildcard docs/man/*.[1-8])
+
+install: all ## install programs and manual pages under PREFIX
+	install -d $(DESTDIR)$(SBINDIR)
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	for m in $(MAN); do install -D -m 644 $$m \
+		$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
+
+uninstall: ## remove what install put there
+	for p in $(COMPONENTS); do rm -f $(DESTDIR)$(SBINDIR)/$$p; done
+	for m in $(MAN); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+clean: ## remove build/
+	rm -rf $(O)
+
+.PHONY: all help deps test-build test bench demo lint fmt install uninstall \
+	clean
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

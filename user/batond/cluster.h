@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who plays which owner, and who would (rows K5, K8). Pure state: it is told
+ * what happened to hosts and what the operator wants, and says which owners
+ * move where. It never looks at a clock and touches no map.
+ *
+ * Hosts and owners are known by their ids (baton/maps.h), which index the
+ * arrays below; slot 0 is not used.
+ */
+#ifndef BATOND_CLUSTER_H
+#define BATOND_CLUSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "baton/abi.h"
+#include "config.h"
+
+#define HOST_STATES(X)                                                         \
+	X(ABSENT, "absent") /* no such host */                                 \
+	X(UNKNOWN, "unknown") /* configured, nothing heard yet */              \
+	X(UP, "up")                                                            \
+	X(DOWN, "down")
+
+enum host_state {
+#define X(name, label) HOST_##name,
+	HOST_STATES(X)
+#undef X
+		NR_HOST_STATES,
+};
+
+struct cluster_host {
+	enum host_state state;
+	bool draining; /* operator's wish: takes no owners over */
+	uint32_t priority; /* higher is preferred */
+	uint32_t capacity; /* relative, at least 1 */
+	uint64_t flows; /* as last counted, for least-loaded */
+	uint64_t went_down; /* ns, for the guard against mass death */
+};
+
+struct cluster_owner {
+	bool exists;
+	bool drain;
+	enum standby_policy policy;
+	uint16_t home;
+	uint16_t standbys[BATON_MAX_STANDBYS]; /* 0 ends; none: every host */
+	uint16_t host; /* plays it now; 0: none (orphan) */
+	uint16_t next; /* decided beforehand; 0: nobody could */
+	uint32_t epoch;
+	uint64_t moved; /* ns, of the last move; 0: never */
+};
+
+struct cluster_guards {
+	uint64_t min_move_interval; /* ns between moves of one owner */
+	uint32_t max_down_percent; /* of the hosts, within down_window */
+	uint64_t down_window; /* ns in which deaths count as "at once" */
+};
+
+struct cluster {
+	struct cluster_host host[BATON_MAX_HOSTS];
+	struct cluster_owner owner[BATON_MAX_OWNERS];
+	struct cluster_guards guards;
+	uint16_t max_host, max_owner; /* highest ids in use */
+};
+
+/* Why an owner moved, or did not. */
+#define MOVE_CAUSES(X)                                                         \
+	X(HOST_DOWN, "host down")                                              \
+	X(FAILOVER, "failover by hand")                                        \
+	X(FAILBACK, "failback by hand")                                        \
+	X(RESCUE, "orphan, a host came up")                                    \
+	X(HOST_REMOVED, "host removed from the configuration")
+
+enum move_cause {
+#define X(name, label) MOVE_##name,
+	MOVE_CAUSES(X)
+#undef X
+		NR_MOVE_CAUSES,
+};
+
+struct move {
+	uint16_t owner;
+	uint16_t from, to; /* host ids, 0: none */
+	uint32_t epoch; /* the new one */
+	enum move_cause cause;
+};
+
+/* Why nothing moved although it should have. */
+#define HOLD_CAUSES(X)                                                         \
+	X(NONE, "")                                                            \
+	X(NO_STANDBY, "no standby is up")                                      \
+	X(TOO_SOON, "moved too recently (min_move_interval)")                  \
+	X(MASS_DEATH, "most hosts died at once: the switch itself is "         \
+		      "suspected (max_down_percent)")
+
+enum hold_cause {
+#define X(name, text) HOLD_##name,
+	HOLD_CAUSES(X)
+#undef X
+		NR_HOLD_CAUSES,
+};
+
+struct cluster_result {
+	struct move moves[BATON_MAX_OWNERS];
+	uint32_t nr_moves;
+	uint32_t nr_held; /* owners that should have moved */
+	enum hold_cause held; /* why, of the first of them */
+};
+
+/* Decide `next` of every owner anew. Call after any change of hosts, owners,
+ * flows. Joint: the owners of one host are planned together (spread). */
+void cluster_plan(struct cluster *c);
+
+/*
+ * Something happened at time `now` (ns). Each updates the cluster, plans
+ * again, and fills *r with the moves, which are already made in *c; the
+ * caller stores the owners' words. cluster_host_down is the hot path: it only
+ * follows what was planned, without allocating.
+ */
+void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
+		       struct cluster_result *r);
+void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
+		     struct cluster_result *r);
+
+/*
+ * Owners that a guard held back while their host stayed down: try again.
+ * Call now and then (100 ms).
+ */
+void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r);
+
+/* By hand; no guard applies. to = 0: the planned one (failover) or the home
+ * (failback). 0, or -ENOENT (no such owner or host), -EALREADY (is there
+ * already), -EHOSTDOWN (target not up; `force` overrides). */
+int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
+		     uint64_t now, struct cluster_result *r);
+int cluster_failback(struct cluster *c, uint16_t owner, bool force,
+		     uint64_t now, struct cluster_result *r);
+
+#endif

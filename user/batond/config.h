@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The configuration of batond, as a value: read from a file, checked, edited
+ * by the control socket, compared with the one that runs, and written out
+ * again. Nothing here touches the system.
+ */
+#ifndef BATOND_CONFIG_H
+#define BATOND_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "baton/abi.h"
+#include "baton/maps.h"
+#include "detect.h"
+#include "lib/addr.h"
+
+enum config_xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_GENERIC };
+
+/* X(NAME, label): how an owner's standby is chosen (row K5) */
+#define STANDBY_POLICIES(X)                                                    \
+	X(ORDERED, "ordered") /* first of `standbys` that is up */             \
+	X(PRIORITY, "priority") /* highest host priority */                    \
+	X(LEAST_LOADED, "least-loaded") /* fewest flows for its capacity */    \
+	X(SPREAD, "spread") /* owners of one host to as many as possible */
+
+enum standby_policy {
+#define X(name, label) STANDBY_##name,
+	STANDBY_POLICIES(X)
+#undef X
+		NR_STANDBY_POLICIES,
+};
+
+/* Idle times in seconds, by kind of connection and state; see timeouts: */
+#define CONFIG_TIMEOUTS(X)                                                     \
+	X(tcp_opening, 10)                                                     \
+	X(tcp_established, 7200)                                               \
+	X(tcp_closing, 60)                                                     \
+	X(tcp_closed, 5)                                                       \
+	X(udp_opening, 30)                                                     \
+	X(udp_established, 180)                                                \
+	X(ipsec, 3600)
+
+struct config_port {
+	char interface[16]; /* IFNAMSIZ */
+	enum config_xdp_mode mode;
+	int line; /* of the file, for messages; 0 when not from a file */
+};
+
+struct config_host {
+	char name[BATON_NAME_LEN];
+	struct addr address; /* where probes and tunnels go */
+	enum baton_forward forward;
+	char interface[16]; /* port toward it, "": by the routing table */
+	uint8_t mac[6]; /* zero: resolved by the kernel */
+	uint16_t vlan; /* 0: untagged */
+	uint16_t gue_port; /* host byte order, default 6080 */
+	uint32_t priority; /* higher is preferred, default 100 */
+	uint32_t capacity; /* relative, default 100 */
+	char profile[BATON_NAME_LEN]; /* "": the default of detection: */
+	bool probe; /* false: never declared dead by probing */
+	int line;
+};
+
+struct config_owner {
+	char name[BATON_NAME_LEN];
+	char host[BATON_NAME_LEN]; /* home */
+	enum standby_policy policy;
+	char standbys[BATON_MAX_STANDBYS][BATON_NAME_LEN]; /* "" ends; none:
+							    * every host */
+	bool drain; /* keeps its connections, gets no new ones */
+	int line;
+};
+
+struct config_service_owner {
+	char name[BATON_NAME_LEN];
+	uint32_t weight; /* default 1, 0: none */
+};
+
+enum { CONFIG_IPSEC = 0xff }; /* protocol of a service: ESP and IKE */
+
+struct config_service {
+	char name[BATON_NAME_LEN];
+	struct addr vip;
+	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or CONFIG_IPSEC */
+	uint16_t port; /* host byte order; 0: every port ("any") */
+	bool client_hash; /* affinity: client */
+	struct config_service_owner *owners;
+	size_t nr_owners;
+	int line;
+};
+
+struct config_profile {
+	char name[BATON_NAME_LEN];
+	struct detect_profile p;
+	int line;
+};
+
+struct config {
+	char *bpffs; /* default /sys/fs/bpf/baton */
+	char *control; /* default /run/baton/batond.sock */
+	char *state; /* directory, default /var/lib/baton */
+	uint32_t flows4; /* default 4000000 */
+	uint32_t flows6; /* default 1000000 */
+	uint32_t ring_size; /* default 16381 */
+	enum config_xdp_mode mode; /* of ports that do not say */
+	bool fence; /* default true */
+	struct addr address4, address6; /* source of ICMP; family 0: unset */
+	uint32_t icmp_per_second; /* default 1000 */
+	char *probe_key_file; /* NULL: none */
+	uint16_t probe_port; /* default BATON_PROBE_PORT */
+	int line;
+
+	struct config_port *ports;
+	size_t nr_ports;
+	struct config_host *hosts;
+	size_t nr_hosts;
+	struct config_owner *owners;
+	size_t nr_owners;
+	struct config_service *services;
+	size_t nr_services;
+	struct config_profile *profiles; /* default, fast and vm are built in
+					  * and may be redefined */
+	size_t nr_profiles;
+
+	char profile[BATON_NAME_LEN]; /* of hosts that do not say */
+	uint32_t startup_grace_ms; /* default 3000 */
+	uint32_t min_move_interval_ms; /* between moves of one owner; 0 */
+	uint32_t max_down_percent; /* of hosts at once, default 60: when
+				       * more die together, nothing moves */
+	struct {
+#define X(name, seconds) uint32_t name;
+		CONFIG_TIMEOUTS(X)
+#undef X
+	} timeouts;
+};
+
+/*
+ * Messages about a configuration: "FILE:LINE: what is wrong, what is expected"
+ * one per line, as many as can be found in one go, in a buffer that grows.
+ */
+struct config_errors {
+	char *text; /* NULL: none */
+	size_t count;
+};
+
+/* All return 0, or a negative errno with at least one message in errors. */
+int config_read(struct config *c, const char *path, struct config_errors *e);
+int config_parse(struct config *c, const char *name, const char *text,
+		 size_t len, struct config_errors *e);
+
+/*
+ * One object as text, in the syntax of the file: the mapping that would stand
+ * in the list `kind` ("host", "owner", "service"). config_put adds it, or with
+ * `replace` merges the fields that it gives into the object of that name.
+ * config_drop removes by name; -ENOENT, or -EBUSY when others refer to it.
+ * Both leave *c unchanged on error and check the result as a whole.
+ */
+int config_put(struct config *c, const char *kind, const char *text,
+	       bool replace, struct config_errors *e);
+int config_drop(struct config *c, const char *kind, const char *name,
+		struct config_errors *e);
+
+/* Write in the syntax of the file; what is read back is equal. */
+int config_write(const struct config *c, FILE *f);
+
+int config_copy(struct config *to, const struct config *from);
+void config_free(struct config *c);
+void config_errors_free(struct config_errors *e);
+
+/* NULL when there is none */
+struct config_host *config_host(const struct config *c, const char *name);
+struct config_owner *config_owner(const struct config *c, const char *name);
+struct config_service *config_service(const struct config *c, const char *name);
+const struct detect_profile *config_profile(const struct config *c,
+					    const struct config_host *h);
+
+#endif
