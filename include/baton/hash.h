@@ -45,4 +45,17 @@ static inline __attribute__((always_inline)) __u32 baton_reduce(__u32 hash,
 	return ((__u64)hash * n) >> 32;
 }
 
+/* The two buckets of the flow table in which a key may be. */
+static inline __attribute__((always_inline)) __u32
+baton_bucket1(__u64 hash, __u32 buckets)
+{
+	return baton_reduce((__u32)hash, buckets);
+}
+
+static inline __attribute__((always_inline)) __u32
+baton_bucket2(__u64 hash, __u32 buckets)
+{
+	return baton_reduce(hash >> 32, buckets);
+}
+
 #endif
