@@ -16,8 +16,7 @@
 #include "baton/maps.h"
 #include "detect.h"
 #include "lib/addr.h"
-
-enum config_xdp_mode { XDP_AUTO, XDP_NATIVE, XDP_GENERIC };
+#include "lib/xdp.h"
 
 /* X(NAME, label): how an owner's standby is chosen (row K5) */
 #define STANDBY_POLICIES(X)                                                    \
@@ -45,7 +44,7 @@ enum standby_policy {
 
 struct config_port {
 	char interface[16]; /* IFNAMSIZ */
-	enum config_xdp_mode mode;
+	enum xdp_mode mode;
 	int line; /* of the file, for messages; 0 when not from a file */
 };
 
@@ -105,7 +104,7 @@ struct config {
 	uint32_t flows4; /* default 4000000 */
 	uint32_t flows6; /* default 1000000 */
 	uint32_t ring_size; /* default 16381 */
-	enum config_xdp_mode mode; /* of ports that do not say */
+	enum xdp_mode mode; /* of ports that do not say */
 	bool fence; /* default true */
 	struct addr address4, address6; /* source of ICMP; family 0: unset */
 	uint32_t icmp_per_second; /* default 1000 */
