@@ -16,6 +16,7 @@
 #include "baton/maps.h"
 #include "detect.h"
 #include "lib/addr.h"
+#include "lib/config_errors.h"
 #include "lib/xdp.h"
 
 /* X(NAME, label): how an owner's standby is chosen (row K5) */
@@ -136,15 +137,6 @@ struct config {
 	} timeouts;
 };
 
-/*
- * Messages about a configuration: "FILE:LINE: what is wrong, what is expected"
- * one per line, as many as can be found in one go, in a buffer that grows.
- */
-struct config_errors {
-	char *text; /* NULL: none */
-	size_t count;
-};
-
 /* All return 0, or a negative errno with at least one message in errors. */
 int config_read(struct config *c, const char *path, struct config_errors *e);
 int config_parse(struct config *c, const char *name, const char *text,
@@ -167,7 +159,6 @@ int config_write(const struct config *c, FILE *f);
 
 int config_copy(struct config *to, const struct config *from);
 void config_free(struct config *c);
-void config_errors_free(struct config_errors *e);
 
 /* NULL when there is none */
 struct config_host *config_host(const struct config *c, const char *name);
