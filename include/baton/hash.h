@@ -46,14 +46,14 @@ static inline __attribute__((always_inline)) __u32 baton_reduce(__u32 hash,
 }
 
 /* The two buckets of the flow table in which a key may be. */
-static inline __attribute__((always_inline)) __u32
-baton_bucket1(__u64 hash, __u32 buckets)
+static inline __attribute__((always_inline)) __u32 baton_bucket1(__u64 hash,
+								 __u32 buckets)
 {
 	return baton_reduce((__u32)hash, buckets);
 }
 
-static inline __attribute__((always_inline)) __u32
-baton_bucket2(__u64 hash, __u32 buckets)
+static inline __attribute__((always_inline)) __u32 baton_bucket2(__u64 hash,
+								 __u32 buckets)
 {
 	return baton_reduce(hash >> 32, buckets);
 }
