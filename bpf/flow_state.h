@@ -36,7 +36,7 @@
 
 enum flow_dir { FLOW_FROM_CLIENT, FLOW_FROM_HOST };
 
-/* IPPROTO_TCP; the headers that say so for kernel and libc exclude each other */
+/* IPPROTO_TCP, which the kernel and libc define in headers that clash */
 enum { FLOW_PROTOCOL_TCP = 6 };
 
 /* Byte 13 of the TCP header */
