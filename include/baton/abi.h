@@ -32,7 +32,7 @@
 #define BATON_MAPS(X)                                                          \
 	X(meta, "0", "version and geometry of this set of maps")               \
 	X(settings, "0", "what may change while the programs run")             \
-	X(programs, "stage", "program; stage 0 is entered from every port")    \
+	X(programs, "stage", "program that every port jumps to")               \
 	X(ports, "interface index", "interface to transmit on")                \
 	X(services4, "IPv4 VIP, protocol, port", "service")                    \
 	X(services6, "IPv6 VIP, protocol, port", "service")                    \
@@ -44,7 +44,6 @@
 	X(owner_info, "owner id", "name, home and standbys, for people")       \
 	X(hosts, "host id", "how packets reach the host")                      \
 	X(host_info, "host id", "name and address, for people")                \
-	X(senders, "source MAC and interface", "host id, for the fence")       \
 	X(fragments, "datagram", "owner that its first fragment went to")      \
 	X(spis, "VIP and SPI", "owner, as announced")                          \
 	X(spis_learned, "VIP and SPI", "owner, as first seen")                 \

@@ -144,16 +144,6 @@ struct baton_ring_row {
 	__u16 owner[BATON_RING_ROW];
 };
 
-/* `senders`: a host is known to the fence by where its frames come from. */
-struct baton_sender_key {
-	__u8 mac[6];
-	__u16 pad;
-	__u32 ifindex;
-};
-
-/* Its value when several hosts send through one router: cannot be told. */
-#define BATON_SENDER_SHARED 0xffff
-
 /* `fragments`: RFC 791 section 3.2, RFC 8200 section 4.5 */
 struct baton_fragment_key {
 	__be32 src[4]; /* IPv4: the first word, the others zero */

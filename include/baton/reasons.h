@@ -49,8 +49,6 @@
 	  "would be answered with ICMP, but must not be (RFC 1122, 4443)")     \
 	X(DROP_FENCE, DROP, "drop_fence",                                      \
 	  "from a VIP, by a host that does not own the connection")            \
-	X(DROP_FENCE_SENDER, DROP, "drop_fence_sender",                        \
-	  "from a VIP, by a machine that is no known host")                    \
 	X(DROP_FENCE_FRAGMENT, DROP, "drop_fence_fragment",                    \
 	  "from a VIP, a fragment whose first was not seen")                   \
 	X(DROP_MALFORMED_IP, DROP, "drop_malformed_ip",                        \

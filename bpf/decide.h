@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose packet is it, and which way does it go? One function for each way of
+ * telling that: by ports, by SPI, as a fragment, by the packet quoted.
+ */
+#ifndef DECIDE_H
+#define DECIDE_H
+
+#include "flows.h"
+#include "fragments.h"
+#include "ipsec.h"
+#include "quote.h"
+#include "services.h"
+
+enum way { WAY_NONE, WAY_TO_HOST, WAY_TO_CLIENT };
+
+struct decision {
+	__u8 way; /* enum way; none: `reason` is why */
+	__u16 owner; /* 0: the service has none */
+	__u16 service; /* id */
+	enum baton_reason reason;
+};
+
+static __always_inline void decide_ipsec(struct xdp_md *ctx,
+					 const struct packet *p,
+					 struct flow_query *q,
+					 struct decision *d)
+{
+	int inbound = d->way == WAY_TO_HOST, kind;
+	struct baton_spi_key key = {};
+	__u16 owner = 0;
+
+	__builtin_memcpy(key.vip, inbound ? p->dst : p->src, sizeof(key.vip));
+	kind = packet_spi(ctx, p, inbound ? p->dport : p->sport, &key);
+	if (kind == SPI_IKE || (kind == SPI_ESP && inbound))
+		owner = spi_owner(&key);
+	d->owner = flow_owner(q); /* also keeps the client's flow alive */
+	d->reason = q->reason;
+	if (owner) {
+		d->owner = owner;
+		d->reason = BATON_FORWARD_SPI;
+	} else if (kind != SPI_NONE && inbound && d->owner) {
+		learn_spi(&key, d->owner);
+	}
+}
+
+static __always_inline void
+decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
+{
+	struct baton_service *s;
+	struct flow_query q;
+
+	s = find_service(p->family, p->dst, p->protocol, p->dport);
+	if (s) {
+		d->way = WAY_TO_HOST;
+		flow_query(&q, p->family, s, p->src,
+			   s->flags & BATON_SERVICE_IPSEC ? 0 : p->sport);
+	} else {
+		s = find_service(p->family, p->src, p->protocol, p->sport);
+		if (!s)
+			return;
+		d->way = WAY_TO_CLIENT;
+		flow_query(&q, p->family, s, p->dst,
+			   s->flags & BATON_SERVICE_IPSEC ? 0 : p->dport);
+		q.from_host = 1;
+	}
+	d->service = s->id;
+	flow_event(&q, p);
+	if (s->flags & BATON_SERVICE_IPSEC) {
+		decide_ipsec(ctx, p, &q, d);
+	} else {
+		d->owner = flow_owner(&q);
+		d->reason = q.reason;
+	}
+	if (p->first_fragment) {
+		__u16 owner = fragment_owner(p);
+
+		if (owner) {
+			d->owner = owner;
+			d->reason = BATON_FORWARD_FRAGMENT;
+		} else if (d->owner) {
+			remember_fragment(p, d->owner);
+		}
+	}
+}
+
+static __noinline int decide_fragment(const struct packet *p,
+				      struct decision *d)
+{
+	struct baton_service *s;
+	struct flow_query q;
+
+	s = some_service(p->family, p->dst, p->protocol);
+	if (!s) {
+		s = some_service(p->family, p->src, p->protocol);
+		if (!s)
+			return 0;
+		d->service = s->id;
+		d->owner = fragment_owner(p);
+		d->reason = BATON_DROP_FENCE_FRAGMENT;
+		if (d->owner)
+			d->way = WAY_TO_CLIENT;
+		return 0;
+	}
+	d->way = WAY_TO_HOST;
+	d->service = s->id;
+	d->owner = fragment_owner(p);
+	d->reason = BATON_FORWARD_FRAGMENT;
+	if (d->owner)
+		return 0;
+	flow_query(&q, p->family, s, p->src, 0);
+	d->owner = ring_owner(&q, p->family == 4 ? 1 : 3);
+	d->reason = BATON_FORWARD_FRAGMENT_EARLY;
+	if (d->owner)
+		remember_fragment(p, d->owner);
+	return 0;
+}
+
+static __always_inline int same_address(const __be32 *a, const __be32 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
+/*
+ * An ICMP error to a VIP quotes what the VIP sent, one from a VIP what it
+ * received. It is of the connection, so it goes where that goes, but it does
+ * not make or change one: anybody may send it.
+ */
+static __noinline int decide_icmp(struct xdp_md *ctx, const struct packet *p,
+				  struct decision *d)
+{
+	int to_vip = is_vip(p->family, p->dst);
+	struct packet quoted = {};
+	const __be32 *vip, *client;
+	struct baton_service *s;
+	__be16 vip_port, port;
+	struct flow_query q;
+
+	if (!to_vip && !is_vip(p->family, p->src))
+		return 0;
+	d->reason = BATON_DROP_MALFORMED_QUOTE;
+	if (read_quote(ctx, p, &quoted))
+		return 0;
+	if (to_vip) {
+		vip = quoted.src;
+		client = quoted.dst;
+		vip_port = quoted.sport;
+		port = quoted.dport;
+		if (!same_address(vip, p->dst))
+			return 0;
+	} else {
+		vip = quoted.dst;
+		client = quoted.src;
+		vip_port = quoted.dport;
+		port = quoted.sport;
+		if (!same_address(vip, p->src))
+			return 0;
+	}
+	if (quoted.kind == PACKET_LATER_FRAGMENT) {
+		s = some_service(p->family, vip, quoted.protocol);
+		if (!s)
+			return 0;
+		d->owner = fragment_owner(&quoted);
+		if (!d->owner)
+			return 0;
+	} else {
+		s = find_service(p->family, vip, quoted.protocol, vip_port);
+		if (!s) {
+			d->reason = BATON_PASS_NOT_SERVICE;
+			return 0;
+		}
+		flow_query(&q, p->family, s, client,
+			   s->flags & BATON_SERVICE_IPSEC ? 0 : port);
+		q.only_look = 1;
+		d->owner = flow_owner(&q);
+	}
+	d->service = s->id;
+	d->way = to_vip ? WAY_TO_HOST : WAY_TO_CLIENT;
+	d->reason = BATON_FORWARD_ICMP;
+	return 0;
+}
+
+static __always_inline enum baton_reason return_reason(const struct packet *p)
+{
+	switch (p->kind) {
+	case PACKET_ICMP_ERROR:
+		return BATON_RETURN_ICMP;
+	case PACKET_LATER_FRAGMENT:
+		return BATON_RETURN_FRAGMENT;
+	default:
+		return BATON_RETURN_FLOW;
+	}
+}
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is attached to a port, alone or beside other programs through libxdp's
+ * dispatcher: a jump to the program in slot 0. It never needs to change, so
+ * an upgrade of the switch replaces the slot, for all ports at once, and a
+ * packet runs through the old program or the new one.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "baton/abi.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, BATON_STAGES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} programs SEC(".maps");
+
+SEC("xdp.frags")
+int baton_entry(struct xdp_md *ctx)
+{
+	bpf_tail_call(ctx, &programs, BATON_STAGE_SWITCH);
+	return XDP_PASS; /* the slot is empty: behave as if not attached */
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is done to a packet on any way out. */
+#ifndef REWRITE_H
+#define REWRITE_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* The checksum changes by what the time to live does: RFC 1624. */
+static __always_inline void decrement_ttl(void *l3, __u8 family)
+{
+	if (family == 4) {
+		struct iphdr *ip = l3;
+		__u32 sum = ip->check + bpf_htons(0x0100);
+
+		ip->check = sum + (sum >= 0xffff);
+		ip->ttl--;
+	} else {
+		((struct ipv6hdr *)l3)->hop_limit--;
+	}
+}
+
+static __always_inline int transmit(struct xdp_md *ctx, __u32 ifindex)
+{
+	/* Out of the port that it came in by needs no redirect. */
+	if (ifindex == ctx->ingress_ifindex)
+		return XDP_TX;
+	return bpf_redirect_map(&ports, ifindex, XDP_ABORTED);
+}
+
+#endif
