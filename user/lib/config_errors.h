@@ -10,14 +10,15 @@
 #include <stddef.h>
 
 struct config_errors {
-	char *text; /* NULL: none */
+	char *text; /* NULL: none; no newline at the end */
 	size_t count;
+	size_t length, size; /* of text: used, allocated */
 };
 
 /*
- * Add a message. Without a file or a line the message stands alone: it is
- * about an object that came in a request. Returns -EINVAL, for the caller to
- * return.
+ * Add a message. File may be NULL and line 0; with neither, the message stands
+ * alone: it is about what came in a request. Returns -EINVAL, for the caller
+ * to return.
  */
 int config_error(struct config_errors *e, const char *file, int line,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
