@@ -5,7 +5,14 @@
  * The rule: a host is down only if `multiplier` probes that were really sent
  * went unanswered, and its last answer is older than `multiplier` intervals,
  * and half an interval has passed since the last of those probes. A prober
- * that was not given the CPU sent nothing, so it accuses nobody.
+ * that was not given the CPU sent nothing, so it accuses nobody; one that was
+ * kept from a probe for an interval or more starts to count anew, since the
+ * answers to earlier probes may still wait to be read. But four times
+ * `multiplier` probes condemn in spite of stalls: a prober that is always late
+ * must not be blind.
+ *
+ * The start counts as an answer, so a host that never speaks goes from UNKNOWN
+ * to DOWN in the same time.
  *
  * Times are nanoseconds of any one monotonic clock.
  */
@@ -43,10 +50,11 @@ struct detect {
 	uint64_t answered; /* highest sequence answered */
 	uint64_t last_answer; /* time, or of the start */
 	uint32_t unanswered; /* probes really sent since last answer */
+	uint32_t since_stall; /* of those, since the prober last stalled */
 	uint32_t in_a_row; /* answers in a row while not up */
 	uint64_t sent[DETECT_WINDOW]; /* by sequence % DETECT_WINDOW */
 
-	/* for people */
+	/* for people; late: a later probe had been answered before */
 	uint64_t answers, late, bogus, probes;
 	uint64_t rtt_last, rtt_min, rtt_max, rtt_smooth;
 };
@@ -68,11 +76,16 @@ uint64_t detect_due(const struct detect *d, uint64_t now);
 void detect_sent(struct detect *d, uint64_t sequence, uint64_t now);
 void detect_not_sent(struct detect *d, uint64_t now);
 
-/* An authentic answer arrived. Bogus: never asked, or answered before. */
+/* An authentic answer arrived. Bogus: never asked, answered before, or so old
+ * (DETECT_WINDOW) that this cannot be told. */
 enum detect_change detect_answer(struct detect *d, uint64_t sequence,
 				 uint64_t now);
 
-/* Apply the rule. */
+/*
+ * Apply the rule. So that an answer that waits to be read accuses nobody: take
+ * the time first, then hand in everything that has arrived, then check with
+ * that time.
+ */
 enum detect_change detect_check(struct detect *d, uint64_t now);
 
 #endif
