@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Every command there is. */
+#include "command.h"
+#include "flowcmd.h"
+#include "remote.h"
+#include "show.h"
+#include "stats.h"
+
+static const struct keyword failover_words[] = {
+	{ "to", KEYWORD_TEXT, NULL },
+	{ "force", KEYWORD_TRUE, NULL },
+	{ 0 },
+};
+
+static const struct keyword failback_words[] = {
+	{ "force", KEYWORD_TRUE, NULL },
+	{ 0 },
+};
+
+static const struct keyword drain_words[] = {
+	{ "on", KEYWORD_TRUE, "on" },
+	{ "off", KEYWORD_FALSE, "on" },
+	{ 0 },
+};
+
+static const struct keyword event_words[] = {
+	{ "last", KEYWORD_NUMBER, NULL },
+	{ "after", KEYWORD_NUMBER, NULL },
+	{ 0 },
+};
+
+static const struct keyword watch_words[] = {
+	{ "last", KEYWORD_NUMBER, NULL },
+	{ 0 },
+};
+
+static const struct keyword flow_filter_words[] = {
+	{ "client", KEYWORD_TEXT, NULL },
+	{ "port", KEYWORD_NUMBER, NULL },
+	{ "service", KEYWORD_TEXT, NULL },
+	{ "owner", KEYWORD_TEXT, NULL },
+	{ "host", KEYWORD_TEXT, NULL },
+	{ "state", KEYWORD_TEXT, NULL },
+	{ "confirmed", KEYWORD_TRUE, "confirmed" },
+	{ "unconfirmed", KEYWORD_FALSE, "confirmed" },
+	{ "limit", KEYWORD_NUMBER, NULL },
+	{ "count", KEYWORD_TRUE, NULL },
+	{ 0 },
+};
+
+static const struct keyword flow_key_words[] = {
+	{ "client", KEYWORD_TEXT, NULL },
+	{ "port", KEYWORD_NUMBER, NULL },
+	{ "service", KEYWORD_TEXT, NULL },
+	{ 0 },
+};
+
+static const struct keyword flow_set_words[] = {
+	{ "client", KEYWORD_TEXT, NULL },
+	{ "port", KEYWORD_NUMBER, NULL },
+	{ "service", KEYWORD_TEXT, NULL },
+	{ "owner", KEYWORD_TEXT, NULL },
+	{ 0 },
+};
+
+/* The verbs that every kind of configured object has. */
+#define OBJECT_VERBS(kind, show, example)                                      \
+	{ .name = "show",                                                      \
+	  .synopsis = "[NAME]",                                                \
+	  .help = "list them, or everything about one",                        \
+	  .first = FIRST_NAME_OPTIONAL,                                        \
+	  .run = remote_ask,                                                   \
+	  .request = kind ".show",                                             \
+	  .print = show },                                                     \
+		{ .name = "add",                                               \
+		  .synopsis = "NAME field value ...",                          \
+		  .help = "fields as in the configuration file: " example,     \
+		  .first = FIRST_NAME,                                         \
+		  .fields = true,                                              \
+		  .run = remote_ask,                                           \
+		  .request = kind ".add",                                      \
+		  .print = show_nothing },                                     \
+		{ .name = "set",                                               \
+		  .synopsis = "NAME field value ...",                          \
+		  .help = "change the fields that are given, keep the others", \
+		  .first = FIRST_NAME,                                         \
+		  .fields = true,                                              \
+		  .run = remote_ask,                                           \
+		  .request = kind ".set",                                      \
+		  .print = show_nothing },                                     \
+	{                                                                      \
+		.name = "del", .synopsis = "NAME",                             \
+		.help = "remove it; refused while others refer to it",         \
+		.first = FIRST_NAME, .run = remote_ask,                        \
+		.request = kind ".del", .print = show_nothing                  \
+	}
+
+static const struct verb service_verbs[] = {
+	OBJECT_VERBS("service", show_services,
+		     "vip 192.0.2.10 protocol tcp port 80 "
+		     "owners web-a,web-b:2"),
+};
+
+static const struct verb host_verbs[] = {
+	OBJECT_VERBS("host", show_hosts, "address 10.0.3.2 forward ipip"),
+	{ .name = "drain",
+	  .synopsis = "NAME [on|off]",
+	  .help = "take no more owners over; what it has stays",
+	  .first = FIRST_NAME,
+	  .keywords = drain_words,
+	  .on = "on",
+	  .run = remote_ask,
+	  .request = "host.drain",
+	  .print = show_nothing },
+};
+
+static const struct verb owner_verbs[] = {
+	OBJECT_VERBS("owner", show_owners,
+		     "host a standbys b,c policy ordered"),
+	{ .name = "failover",
+	  .synopsis = "NAME [to HOST] [force]",
+	  .help = "move it to its standby, or to HOST; force: even if down",
+	  .first = FIRST_NAME,
+	  .keywords = failover_words,
+	  .run = remote_ask,
+	  .request = "owner.failover",
+	  .print = show_moves },
+	{ .name = "failback",
+	  .synopsis = "NAME [force]",
+	  .help = "move it back to its home",
+	  .first = FIRST_NAME,
+	  .keywords = failback_words,
+	  .run = remote_ask,
+	  .request = "owner.failback",
+	  .print = show_moves },
+	{ .name = "drain",
+	  .synopsis = "NAME [on|off]",
+	  .help = "give it no new connections; what it has stays",
+	  .first = FIRST_NAME,
+	  .keywords = drain_words,
+	  .on = "on",
+	  .run = remote_ask,
+	  .request = "owner.drain",
+	  .print = show_nothing },
+};
+
+static const struct verb flow_verbs[] = {
+	{ .name = "show",
+	  .synopsis = "[client ADDRESS[/LENGTH]] [port N] [service NAME] "
+		      "[owner NAME]\n      [host NAME] [state STATE] "
+		      "[confirmed|unconfirmed] [limit N] [count]",
+	  .help = "connections in the flow table; client, port and service\n"
+		  "      together find one at once, or say where it would go",
+	  .keywords = flow_filter_words,
+	  .run = flow_show },
+	{ .name = "set",
+	  .synopsis = "client ADDRESS port N service NAME owner NAME",
+	  .help = "give one connection to another owner",
+	  .keywords = flow_set_words,
+	  .run = flow_set },
+	{ .name = "del",
+	  .synopsis = "client ADDRESS port N service NAME",
+	  .help = "forget one connection",
+	  .keywords = flow_key_words,
+	  .run = flow_del },
+};
+
+static const struct verb event_verbs[] = {
+	{ .name = "show",
+	  .synopsis = "[last N] [after SEQ]",
+	  .help = "what happened, oldest first",
+	  .keywords = event_words,
+	  .run = remote_ask,
+	  .request = "event.show",
+	  .print = show_events },
+	{ .name = "watch",
+	  .synopsis = "[last N]",
+	  .help = "what happens, as it happens",
+	  .keywords = watch_words,
+	  .run = remote_follow,
+	  .request = "event.watch",
+	  .print = show_events },
+};
+
+static const struct verb stats_verbs[] = {
+	{ .name = "show",
+	  .help = "packets by reason, service and host (-a: zeros too)",
+	  .run = remote_ask,
+	  .request = "stats",
+	  .print = show_stats },
+	{ .name = "watch",
+	  .synopsis = "[SECONDS]",
+	  .help = "the same, with rates, again and again",
+	  .first = FIRST_SECONDS_OPTIONAL,
+	  .run = remote_redraw,
+	  .request = "stats",
+	  .print = show_stats },
+};
+
+static const struct verb status_verbs[] = {
+	{ .name = "show",
+	  .help = "batond, its ports, and how many of everything",
+	  .run = remote_ask,
+	  .request = "status",
+	  .print = show_status },
+	{ .name = "watch",
+	  .synopsis = "[SECONDS]",
+	  .help = "the same and what flows, again and again",
+	  .first = FIRST_SECONDS_OPTIONAL,
+	  .run = remote_redraw,
+	  .request = "status",
+	  .also = "stats",
+	  .print = show_status },
+};
+
+static const struct verb config_verbs[] = {
+	{ .name = "show",
+	  .help = "the running configuration, as a file",
+	  .run = remote_ask,
+	  .request = "config.show",
+	  .print = show_text },
+};
+
+static const struct verb reload_verbs[] = {
+	{ .help = "read the configuration file again and apply what changed",
+	  .run = remote_ask,
+	  .request = "reload",
+	  .print = show_reload },
+};
+
+#define VERBS(table) table, SHOW_LEN(table)
+
+const struct object command_objects[] = {
+	{ "service", "what clients reach: VIP, protocol, port",
+	  VERBS(service_verbs) },
+	{ "host", "machines that play owners", VERBS(host_verbs) },
+	{ "owner", "roles that connections belong to, and who plays them",
+	  VERBS(owner_verbs) },
+	{ "flow", "connections (works without batond)", VERBS(flow_verbs) },
+	{ "event", "what happened", VERBS(event_verbs) },
+	{ "stats", "packets and bytes", VERBS(stats_verbs) },
+	{ "status", "the switch at a glance", VERBS(status_verbs) },
+	{ "config", "the running configuration", VERBS(config_verbs) },
+	{ "reload", "apply the configuration file", VERBS(reload_verbs) },
+	{ 0 },
+};
