@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "prober.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sched.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Not the highest: the kernel's own real-time threads come first. */
+#define PRIORITY 40
+
+/* Hosts that are due within this time are probed in one go. */
+#define TOGETHER 200000ULL /* ns */
+#define TICK 50000000ULL
+
+#define BATCH 64 /* answers read at a time */
+#define MOST_BATCHES 128 /* read before probing goes on: 4,096 hosts twice */
+
+uint64_t prober_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+void prober_lock(struct prober *p)
+{
+	pthread_mutex_lock(&p->lock);
+}
+
+void prober_unlock(struct prober *p)
+{
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int open_socket(int family)
+{
+	const int one = 1;
+	int s = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (s < 0)
+		return -errno;
+	if (family == AF_INET6) {
+		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+		/* Answers carry no UDP checksum; see baton/probe.h. */
+		setsockopt(s, IPPROTO_UDP, UDP_NO_CHECK6_RX, &one, sizeof(one));
+	}
+	return s;
+}
+
+int prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
+		uint64_t grace_ns)
+{
+	pthread_mutexattr_t attr;
+
+	memset(p, 0, sizeof(*p));
+	p->port = port;
+	memcpy(p->key, key, sizeof(p->key));
+	randombytes_buf(&p->session, sizeof(p->session));
+	p->grace_until = prober_now() + grace_ns;
+	p->socket[0] = open_socket(AF_INET);
+	p->socket[1] = open_socket(AF_INET6); /* may be absent */
+	p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->socket[0] < 0 || p->wake < 0)
+		return p->socket[0] < 0 ? p->socket[0] : -errno;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&p->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return 0;
+}
+
+void prober_set(struct prober *p, uint16_t host, const struct addr *address,
+		const struct detect_profile *profile)
+{
+	struct prober_target *t = &p->target[host];
+
+	if (t->active && addr_equal(&t->address, address) &&
+	    !memcmp(&t->detect.profile, profile, sizeof(*profile)))
+		return;
+	memset(t, 0, sizeof(*t));
+	t->active = true;
+	t->address = *address;
+	detect_init(&t->detect, profile, prober_now());
+	if (host > p->top)
+		p->top = host;
+	eventfd_write(p->wake, 1);
+}
+
+void prober_clear(struct prober *p, uint16_t host)
+{
+	p->target[host].active = false;
+}
+
+/* --- on the wire ------------------------------------------------------------ */
+
+static uint64_t authenticator(const struct prober *p,
+			      const struct baton_probe *probe)
+{
+	uint64_t mac;
+
+	crypto_shorthash((unsigned char *)&mac, (const unsigned char *)probe,
+			 BATON_PROBE_COVERED, p->key);
+	return mac;
+}
+
+static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
+		       uint64_t sequence)
+{
+	struct baton_probe probe = {
+		.magic = htobe32(BATON_PROBE_MAGIC),
+		.type = BATON_PROBE_ASK,
+		.host = htobe16(host),
+		.session = htobe64(p->session),
+		.sequence = htobe64(sequence),
+	};
+	struct sockaddr_storage to;
+	socklen_t len = addr_sockaddr(&t->address, p->port, &to);
+	int s = p->socket[t->address.family == 6];
+
+	probe.sent = htobe64(prober_now());
+	probe.mac = htobe64(le64toh(authenticator(p, &probe)));
+	if (sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
+		   (struct sockaddr *)&to, len) == sizeof(probe)) {
+		detect_sent(&t->detect, sequence, prober_now());
+	} else {
+		t->unsent++;
+		detect_not_sent(&t->detect, prober_now());
+	}
+}
+
+static void report(struct prober *p, uint16_t host, enum detect_change change,
+		   uint64_t now)
+{
+	if (change == DETECT_WENT_UP)
+		p->change(p->arg, host, PROBER_UP, now);
+	else if (change == DETECT_WENT_DOWN)
+		p->change(p->arg, host, PROBER_DOWN, now);
+}
+
+static void take_answer(struct prober *p, const struct baton_probe *a,
+			size_t len, const struct sockaddr_storage *from)
+{
+	uint16_t host = be16toh(a->host);
+	struct prober_target *t;
+	struct sockaddr_storage at;
+	uint64_t now = prober_now();
+	uint8_t word = a->word;
+
+	if (len != sizeof(*a) || be32toh(a->magic) != BATON_PROBE_MAGIC ||
+	    a->type != BATON_PROBE_ANSWER || !host || host > p->top ||
+	    !p->target[host].active) {
+		p->forged++;
+		return;
+	}
+	t = &p->target[host];
+	addr_sockaddr(&t->address, p->port, &at);
+	if (be64toh(a->mac) != le64toh(authenticator(p, a)) ||
+	    (from->ss_family == AF_INET
+		     ? ((struct sockaddr_in *)from)->sin_addr.s_addr !=
+			       ((struct sockaddr_in *)&at)->sin_addr.s_addr
+		     : memcmp(&((struct sockaddr_in6 *)from)->sin6_addr,
+			      &((struct sockaddr_in6 *)&at)->sin6_addr, 16))) {
+		t->forged++;
+		return;
+	}
+	/* Authentic, but from before this process: says nothing of now. */
+	if (be64toh(a->session) != p->session) {
+		t->detect.bogus++;
+		return;
+	}
+	report(p, host, detect_answer(&t->detect, be64toh(a->sequence), now),
+	       now);
+	if (word < BATON_NR_HOST_WORDS && word != t->word) {
+		t->word = word;
+		p->change(p->arg, host, PROBER_WORD, now);
+	}
+}
+
+static bool read_answers(struct prober *p, int s)
+{
+	struct baton_probe answer[BATCH];
+	struct sockaddr_storage from[BATCH];
+	struct iovec iov[BATCH];
+	struct mmsghdr msg[BATCH] = { 0 };
+	int n;
+
+	for (int i = 0; i < BATCH; i++) {
+		iov[i] = (struct iovec){ &answer[i], sizeof(answer[i]) };
+		msg[i].msg_hdr.msg_iov = &iov[i];
+		msg[i].msg_hdr.msg_iovlen = 1;
+		msg[i].msg_hdr.msg_name = &from[i];
+		msg[i].msg_hdr.msg_namelen = sizeof(from[i]);
+	}
+	n = recvmmsg(s, msg, BATCH, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return false;
+	prober_lock(p);
+	for (int i = 0; i < n; i++)
+		take_answer(p, &answer[i],
+			    msg[i].msg_hdr.msg_flags & MSG_TRUNC
+				    ? 0
+				    : msg[i].msg_len,
+			    &from[i]);
+	prober_unlock(p);
+	return n == BATCH;
+}
+
+/* What has arrived; not without end, or a flood would stop the probing. */
+static void drain_socket(struct prober *p, int s)
+{
+	for (int i = 0; i < MOST_BATCHES && read_answers(p, s); i++)
+		;
+}
+
+/* --- the thread ------------------------------------------------------------- */
+
+/* A host that was never heard of may still be starting, as this switch is. */
+static bool in_grace(const struct prober *p, const struct prober_target *t,
+		     uint64_t now)
+{
+	return t->detect.state == DETECT_UNKNOWN && now < p->grace_until;
+}
+
+/*
+ * Probe and judge whoever is due; when to come back. The time is taken before
+ * the answers are read: one that arrived in time is seen in time, however
+ * long this thread had to wait for a CPU.
+ */
+static uint64_t round_of_probes(struct prober *p)
+{
+	uint64_t now = prober_now(), next = now + TICK;
+
+	drain_socket(p, p->socket[0]);
+	drain_socket(p, p->socket[1]);
+	prober_lock(p);
+	for (uint16_t host = 1; host <= p->top; host++) {
+		struct prober_target *t = &p->target[host];
+		uint64_t sequence, deadline;
+
+		if (!t->active)
+			continue;
+		sequence = detect_due(&t->detect, now + TOGETHER / 2);
+		if (sequence)
+			send_probe(p, host, t, sequence);
+		if (!in_grace(p, t, now))
+			report(p, host, detect_check(&t->detect, now), now);
+		deadline = detect_deadline(&t->detect);
+		if (deadline < next)
+			next = deadline;
+	}
+	p->tick(p->arg, now);
+	prober_unlock(p);
+	return next;
+}
+
+static void *run(void *arg)
+{
+	struct prober *p = arg;
+	struct pollfd fds[] = {
+		{ .fd = p->socket[0], .events = POLLIN },
+		{ .fd = p->socket[1], .events = POLLIN },
+		{ .fd = p->wake, .events = POLLIN },
+	};
+	struct sched_param sp = { .sched_priority = PRIORITY };
+	eventfd_t ignored;
+
+	p->realtime = !pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
+	while (!__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
+		uint64_t next = round_of_probes(p), now = prober_now();
+		uint64_t wait = next > now + TOGETHER ? next - now : TOGETHER;
+		struct timespec t = { .tv_sec = wait / 1000000000,
+				      .tv_nsec = wait % 1000000000 };
+
+		if (ppoll(fds, 3, &t, NULL) > 0 && fds[2].revents & POLLIN)
+			eventfd_read(p->wake, &ignored);
+	}
+	return NULL;
+}
+
+int prober_start(struct prober *p)
+{
+	int err;
+
+	/* Pages that were touched stay, so a failure costs no page fault. */
+	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	err = pthread_create(&p->thread, NULL, run, p);
+	p->running = !err;
+	return -err;
+}
+
+void prober_stop(struct prober *p)
+{
+	if (!p->running)
+		return;
+	__atomic_store_n(&p->stop, true, __ATOMIC_RELEASE);
+	eventfd_write(p->wake, 1);
+	pthread_join(p->thread, NULL);
+	p->running = false;
+}
