@@ -45,7 +45,7 @@ enum standby_policy {
 
 struct config_port {
 	char interface[16]; /* IFNAMSIZ */
-	enum xdp_mode mode;
+	enum xdp_mode mode; /* AUTO: as config.mode says */
 	int line; /* of the file, for messages; 0 when not from a file */
 };
 
@@ -111,7 +111,7 @@ struct config {
 	uint32_t icmp_per_second; /* default 1000 */
 	char *probe_key_file; /* NULL: none */
 	uint16_t probe_port; /* default BATON_PROBE_PORT */
-	int line;
+	int line; /* of switch: */
 
 	struct config_port *ports;
 	size_t nr_ports;
@@ -121,11 +121,13 @@ struct config {
 	size_t nr_owners;
 	struct config_service *services;
 	size_t nr_services;
-	struct config_profile *profiles; /* default, fast and vm are built in
-					  * and may be redefined */
+	struct config_profile *profiles; /* without those that are built in:
+					  * default, fast and vm, which may be
+					  * redefined; see config_profile() */
 	size_t nr_profiles;
 
 	char profile[BATON_NAME_LEN]; /* of hosts that do not say */
+	int detection_line;
 	uint32_t startup_grace_ms; /* default 3000 */
 	uint32_t min_move_interval_ms; /* between moves of one owner; 0 */
 	uint32_t max_down_percent; /* of hosts at once, default 60: when

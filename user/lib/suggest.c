@@ -43,7 +43,8 @@ void suggest_try(struct suggest *s, const char *known)
 	unsigned int distance = suggest_distance(s->word, known);
 
 	/* A third of the word wrong still looks like a slip. */
-	if (distance > 1 && distance > strlen(known) / 3)
+	if (distance >= strlen(known) ||
+	    (distance > 1 && distance > strlen(known) / 3))
 		return;
 	if (s->best && distance >= s->distance)
 		return;

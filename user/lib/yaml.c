@@ -28,16 +28,22 @@ struct place {
 #define SHOWN 48 /* characters of what was found that a message repeats */
 
 /* What may go to a terminal and into JSON, whatever was in the file. */
-static const char *shown(const char *text, char buffer[SHOWN])
+static size_t printable(const char *text, char *buffer, size_t size)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < SHOWN - 1; i++)
+	for (i = 0; text[i] && i < size - 1; i++)
 		buffer[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
-	if (text[i])
-		strcpy(buffer + i - 3, "...");
-	else
-		buffer[i] = '\0';
+	buffer[i] = '\0';
+	return i;
+}
+
+static const char *shown(const char *text, char buffer[SHOWN])
+{
+	size_t n = printable(text, buffer, SHOWN);
+
+	if (text[n])
+		strcpy(buffer + n - 3, "...");
 	return buffer;
 }
 
@@ -348,6 +354,15 @@ static void read_mapping(struct reader *r, const struct place *p,
 	}
 }
 
+static int load(struct reader *r)
+{
+	int err = yaml_document_load(&r->doc, r->source, r->e);
+
+	if (err == -ENOMEM)
+		no_memory(r);
+	return err;
+}
+
 int yaml_read(const struct yaml_schema *s, void *object,
 	      const struct yaml_source *source, struct config_errors *e)
 {
@@ -356,9 +371,7 @@ int yaml_read(const struct yaml_schema *s, void *object,
 	yaml_node_t *root;
 	int err;
 
-	err = yaml_document_load(&r.doc, source, e);
-	if (err == -ENOMEM)
-		no_memory(&r);
+	err = load(&r);
 	if (err)
 		return err;
 	root = yaml_document_get_root_node(&r.doc);
@@ -371,4 +384,24 @@ int yaml_read(const struct yaml_schema *s, void *object,
 	}
 	yaml_document_delete(&r.doc);
 	return r.err;
+}
+
+int yaml_read_name(const struct yaml_schema *s,
+		   const struct yaml_source *source, char *name, size_t size,
+		   struct config_errors *e)
+{
+	struct reader r = { .source = source, .e = e };
+	const char *text = NULL;
+	yaml_node_t *root;
+	int err;
+
+	err = load(&r);
+	if (err)
+		return err;
+	root = yaml_document_get_root_node(&r.doc);
+	if (root && root->type == YAML_MAPPING_NODE)
+		text = name_of(&r, s, root);
+	printable(text ? text : "", name, size);
+	yaml_document_delete(&r.doc);
+	return 0;
 }

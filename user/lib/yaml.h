@@ -135,7 +135,13 @@ struct yaml_source {
 int yaml_read(const struct yaml_schema *s, void *object,
 	      const struct yaml_source *source, struct config_errors *e);
 
-/* The same from a file; a negative errno, with messages. */
+/* The name that the text gives to its object: the value of the first field, ""
+ * when there is none. 0, or -EINVAL or -ENOMEM with messages. */
+int yaml_read_name(const struct yaml_schema *s,
+		   const struct yaml_source *source, char *name, size_t size,
+		   struct config_errors *e);
+
+/* The same as yaml_read() from a file; a negative errno, with messages. */
 int yaml_read_file(const struct yaml_schema *s, void *object, const char *path,
 		   struct config_errors *e);
 

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config_check.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "config_index.h"
+#include "config_schema.h"
+#include "lib/suggest.h"
+
+struct check {
+	const struct config *c;
+	const char *file;
+	bool sound;
+	struct config_errors *e;
+	int err;
+	struct config_index ports, hosts, owners, services, profiles;
+};
+
+/* An object for messages: what it is, its name, and where it stands. */
+struct subject {
+	const char *what, *name;
+	int line;
+};
+
+#define SUBJECT(kind, object)                                                  \
+	(struct subject)                                                       \
+	{                                                                      \
+		kind, (object)->name, (object)->line                           \
+	}
+
+static void __attribute__((format(printf, 3, 4)))
+wrong(struct check *k, struct subject s, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (s.name)
+		k->err = config_error(k->e, k->file, s.line, "%s \"%s\": %s",
+				      s.what, s.name, text);
+	else
+		k->err = config_error(k->e, k->file, s.line, "%s: %s", s.what,
+				      text);
+}
+
+/* host "a" (line 12) */
+#define OTHER_TEXT 96
+static const char *other(struct subject s, char text[OTHER_TEXT])
+{
+	char line[24] = "", name[BATON_NAME_LEN + 4] = "";
+
+	if (s.name)
+		snprintf(name, sizeof(name), " \"%s\"", s.name);
+	if (s.line)
+		snprintf(line, sizeof(line), " (line %d)", s.line);
+	snprintf(text, OTHER_TEXT, "%s%s%s", s.what, name, line);
+	return text;
+}
+
+static struct subject the_switch(const struct check *k)
+{
+	return (struct subject){ "the switch", NULL, k->c->line };
+}
+
+/* "" or a suggestion, as the end of a message about a name that is unknown */
+#define NEAR_TEXT 64
+static const char *near(const struct config_index *x, const char *name,
+			char text[NEAR_TEXT])
+{
+	struct suggest suggest = { .word = name };
+	size_t i;
+
+	for (i = 0; i < x->n; i++)
+		suggest_try(&suggest, x->names[i]);
+	text[0] = '\0';
+	if (suggest.best && *suggest.best)
+		snprintf(text, NEAR_TEXT, "; did you mean \"%s\"?",
+			 suggest.best);
+	return text;
+}
+
+static void check_known(struct check *k, struct subject s, const char *what,
+			const struct config_index *x, const char *name)
+{
+	char text[NEAR_TEXT];
+
+	if (!k->sound || !*name || config_index_has(x, name))
+		return;
+	wrong(k, s, "there is no %s \"%s\"%s", what, name, near(x, name, text));
+}
+
+/* `line`: where the objects of the index keep theirs */
+static void check_twins(struct check *k, const char *what,
+			const struct config_index *x, size_t line)
+{
+	size_t i, first = 0;
+
+	for (i = 1; i < x->n; i++) {
+		const char *object = x->names[i], *earlier = x->names[first];
+		struct subject s = { what, object, *(int *)(object + line) };
+
+		if (strcmp(object, earlier))
+			first = i;
+		else if (*object)
+			wrong(k, s,
+			      "is there twice, first on line %d; expected once",
+			      *(int *)(earlier + line));
+	}
+}
+
+/* --- profiles ------------------------------------------------------------- */
+
+static void check_profile(struct check *k, struct subject s, const char *name)
+{
+	const struct config_builtin *b;
+
+	for (b = config_builtins; b->name; b++) {
+		if (!strcmp(b->name, name))
+			return;
+	}
+	check_known(k, s, "profile", &k->profiles, name);
+}
+
+/* --- hosts ---------------------------------------------------------------- */
+
+static bool is_tunnel(const struct config_host *h)
+{
+	return h->forward != BATON_FORWARD_L2;
+}
+
+static void check_host_pair(struct check *k, const struct config_host *h,
+			    const struct config_host *first)
+{
+	char text[OTHER_TEXT], address[ADDR_TEXT], mac[MAC_TEXT];
+	struct subject s = SUBJECT("host", h);
+
+	if (h->address.family && addr_equal(&h->address, &first->address))
+		wrong(k, s, "address %s is that of %s",
+		      addr_format(&h->address, address),
+		      other(SUBJECT("host", first), text));
+	/* Tunnels to several hosts may share a router, and so its MAC. */
+	if (!mac_is_zero(h->mac) && !memcmp(h->mac, first->mac, 6) &&
+	    !(is_tunnel(h) && is_tunnel(first)))
+		wrong(k, s, "mac %s is that of %s", mac_format(h->mac, mac),
+		      other(SUBJECT("host", first), text));
+}
+
+static bool is_switch(const struct config *c, const struct addr *a)
+{
+	return a->family &&
+	       (addr_equal(a, &c->address4) || addr_equal(a, &c->address6));
+}
+
+static void check_host(struct check *k, const struct config_host *h)
+{
+	struct subject s = SUBJECT("host", h);
+	char text[OTHER_TEXT], address[ADDR_TEXT];
+	const struct config_host *first;
+
+	for (first = k->c->hosts; first < h; first++)
+		check_host_pair(k, h, first);
+	if (is_switch(k->c, &h->address))
+		wrong(k, s, "address %s is that of %s",
+		      addr_format(&h->address, address),
+		      other(the_switch(k), text));
+	check_profile(k, s, h->profile);
+	if (k->sound && *h->interface &&
+	    !config_index_has(&k->ports, h->interface))
+		wrong(k, s,
+		      "interface \"%s\" is no port of the switch; list it in "
+		      "ports:",
+		      h->interface);
+}
+
+static void check_probe_key(struct check *k)
+{
+	size_t i;
+
+	if (!k->sound || k->c->probe_key_file)
+		return;
+	for (i = 0; i < k->c->nr_hosts; i++) {
+		if (!k->c->hosts[i].probe)
+			continue;
+		wrong(k, SUBJECT("host", &k->c->hosts[i]),
+		      "is probed, but switch: has no probe-key; make one with "
+		      "(umask 077; openssl rand -hex 16 > FILE), give FILE "
+		      "there and the same to the hosts, or say probe: no");
+		return;
+	}
+}
+
+/* --- owners --------------------------------------------------------------- */
+
+static void check_owner(struct check *k, const struct config_owner *o)
+{
+	struct subject s = SUBJECT("owner", o);
+	size_t i, j;
+
+	check_known(k, s, "host", &k->hosts, o->host);
+	for (i = 0; i < BATON_MAX_STANDBYS && *o->standbys[i]; i++) {
+		const char *standby = o->standbys[i];
+
+		check_known(k, s, "host", &k->hosts, standby);
+		if (!strcmp(standby, o->host))
+			wrong(k, s,
+			      "standby \"%s\" is its home; expected another "
+			      "host",
+			      standby);
+		for (j = 0; j < i; j++) {
+			if (strcmp(standby, o->standbys[j]))
+				continue;
+			wrong(k, s,
+			      "standby \"%s\" is listed twice; expected once",
+			      standby);
+			break;
+		}
+	}
+}
+
+/* --- services ------------------------------------------------------------- */
+
+/* IKE and ESP in UDP (RFC 7296, RFC 3948) */
+static bool takes_ike(const struct config_service *s)
+{
+	return s->protocol == IPPROTO_UDP &&
+	       (s->port == 500 || s->port == 4500);
+}
+
+static bool overlap(const struct config_service *a,
+		    const struct config_service *b)
+{
+	if (!a->protocol || !b->protocol || !a->vip.family ||
+	    !addr_equal(&a->vip, &b->vip))
+		return false;
+	if (a->protocol == b->protocol)
+		return a->port == b->port || a->protocol == CONFIG_IPSEC;
+	return (a->protocol == CONFIG_IPSEC && takes_ike(b)) ||
+	       (b->protocol == CONFIG_IPSEC && takes_ike(a));
+}
+
+static void check_vip(struct check *k, const struct config_service *s)
+{
+	char text[OTHER_TEXT], address[ADDR_TEXT];
+	size_t i;
+
+	if (!s->vip.family)
+		return;
+	addr_format(&s->vip, address);
+	if (is_switch(k->c, &s->vip))
+		wrong(k, SUBJECT("service", s), "vip %s is the address of %s",
+		      address, other(the_switch(k), text));
+	for (i = 0; i < k->c->nr_hosts; i++) {
+		const struct config_host *h = &k->c->hosts[i];
+
+		if (addr_equal(&s->vip, &h->address))
+			wrong(k, SUBJECT("service", s),
+			      "vip %s is the address of %s", address,
+			      other(SUBJECT("host", h), text));
+	}
+}
+
+static void check_service_owners(struct check *k,
+				 const struct config_service *s)
+{
+	struct subject subject = SUBJECT("service", s);
+	struct config_index x = { 0 };
+	uint64_t weight = 0;
+	size_t i;
+
+	if (config_index_make(&x, s->owners, s->nr_owners, sizeof(*s->owners)))
+		k->err = -ENOMEM;
+	for (i = 1; x.names && i < x.n; i++) {
+		if (*x.names[i] && !strcmp(x.names[i], x.names[i - 1]))
+			wrong(k, subject,
+			      "owner \"%s\" is listed twice; expected once",
+			      x.names[i]);
+	}
+	config_index_free(&x);
+	for (i = 0; i < s->nr_owners; i++) {
+		check_known(k, subject, "owner", &k->owners, s->owners[i].name);
+		weight += s->owners[i].weight;
+	}
+	if (!k->sound || weight)
+		return;
+	wrong(k, subject, "%s",
+	      s->nr_owners ? "no owner has a weight above 0; expected one"
+			   : "has no owner; expected at least one in owners:");
+}
+
+static void check_service(struct check *k, const struct config_service *s)
+{
+	const struct config_service *first;
+	char text[OTHER_TEXT];
+
+	for (first = k->c->services; first < s; first++) {
+		if (overlap(s, first))
+			wrong(k, SUBJECT("service", s),
+			      "takes the packets of %s; expected another vip, "
+			      "protocol or port",
+			      other(SUBJECT("service", first), text));
+	}
+	if (s->protocol == CONFIG_IPSEC && s->port)
+		wrong(k, SUBJECT("service", s),
+		      "has protocol ipsec and port %d; expected no port",
+		      s->port);
+	check_vip(k, s);
+	check_service_owners(k, s);
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static int make_indexes(struct check *k)
+{
+	const struct config *c = k->c;
+
+#define MAKE(list)                                                             \
+	config_index_make(&k->list, c->list, c->nr_##list, sizeof(*c->list))
+	return MAKE(ports) || MAKE(hosts) || MAKE(owners) || MAKE(services) ||
+			       MAKE(profiles)
+		       ? -ENOMEM
+		       : 0;
+#undef MAKE
+}
+
+static void free_indexes(struct check *k)
+{
+	config_index_free(&k->ports);
+	config_index_free(&k->hosts);
+	config_index_free(&k->owners);
+	config_index_free(&k->services);
+	config_index_free(&k->profiles);
+}
+
+static void check_all(struct check *k)
+{
+	const struct config *c = k->c;
+	struct subject detection = { "detection", NULL, c->detection_line };
+	size_t i;
+
+#define TWINS(kind, list)                                                      \
+	check_twins(k, kind, &k->list, offsetof(__typeof__(*c->list), line))
+	TWINS("port", ports);
+	TWINS("host", hosts);
+	TWINS("owner", owners);
+	TWINS("service", services);
+	TWINS("profile", profiles);
+#undef TWINS
+	for (i = 0; i < c->nr_hosts; i++)
+		check_host(k, &c->hosts[i]);
+	check_probe_key(k);
+	for (i = 0; i < c->nr_owners; i++)
+		check_owner(k, &c->owners[i]);
+	for (i = 0; i < c->nr_services; i++)
+		check_service(k, &c->services[i]);
+	check_profile(k, detection, c->profile);
+}
+
+int config_check(const struct config *c, const char *file, bool sound,
+		 struct config_errors *e)
+{
+	struct check k = { .c = c, .file = file, .sound = sound, .e = e };
+
+	if (make_indexes(&k)) {
+		config_error(e, file, 0, "not enough memory");
+		k.err = -ENOMEM;
+	} else {
+		check_all(&k);
+	}
+	free_indexes(&k);
+	return k.err;
+}
