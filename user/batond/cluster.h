@@ -6,6 +6,17 @@
  *
  * Hosts and owners are known by their ids (baton/maps.h), which index the
  * arrays below; slot 0 is not used.
+ *
+ * What it holds to:
+ *
+ *  - An owner may be played by its home and by its standbys; without a list,
+ *    by every host. The home comes first where order decides.
+ *  - A host that is draining or not up takes nothing over by itself. One that
+ *    is UNKNOWN is shown as the next only if no other is left.
+ *  - An owner whose host is down and that nobody can take over stays there:
+ *    if the host was not dead after all, it goes on.
+ *  - By hand and with force everything goes; an owner that was forced upon a
+ *    host that is not up is left alone until that host has come up.
  */
 #ifndef BATOND_CLUSTER_H
 #define BATOND_CLUSTER_H
@@ -48,11 +59,14 @@ struct cluster_owner {
 	uint16_t next; /* decided beforehand; 0: nobody could */
 	uint32_t epoch;
 	uint64_t moved; /* ns, of the last move; 0: never */
+	bool forced; /* upon a host that was not up, and has not been since */
 };
 
+/* Of moves that nobody ordered. 0 switches a guard off. */
 struct cluster_guards {
 	uint64_t min_move_interval; /* ns between moves of one owner */
-	uint32_t max_down_percent; /* of the hosts, within down_window */
+	uint32_t max_down_percent; /* of the hosts that were up, if 2 or more
+				    * of them died within down_window */
 	uint64_t down_window; /* ns in which deaths count as "at once" */
 };
 
@@ -61,7 +75,22 @@ struct cluster {
 	struct cluster_owner owner[BATON_MAX_OWNERS];
 	struct cluster_guards guards;
 	uint16_t max_host, max_owner; /* highest ids in use */
+	bool stale; /* `next` was decided before the last change */
+
+	/* what each host would take over, or takes, in the case considered */
+	struct {
+		uint64_t flows;
+		uint32_t owners;
+	} taken[BATON_MAX_HOSTS];
 };
+
+/* No host plays the owner: it has none, or one that is down. */
+static inline bool cluster_is_orphan(const struct cluster *c, uint16_t owner)
+{
+	const struct cluster_owner *o = &c->owner[owner];
+
+	return o->exists && (!o->host || c->host[o->host].state == HOST_DOWN);
+}
 
 /* Why an owner moved, or did not. */
 #define MOVE_CAUSES(X)                                                         \
@@ -112,25 +141,35 @@ struct cluster_result {
 void cluster_plan(struct cluster *c);
 
 /*
- * Something happened at time `now` (ns). Each updates the cluster, plans
- * again, and fills *r with the moves, which are already made in *c; the
- * caller stores the owners' words. cluster_host_down is the hot path: it only
- * follows what was planned, without allocating.
+ * Something happened to a host at time `now` (ns). Each updates the cluster
+ * and fills *r with the moves, which are already made in *c; the caller stores
+ * the owners' words.
+ *
+ * cluster_host_down is the hot path: it follows what was planned, chooses anew
+ * only for owners whose `next` is no longer up, and leaves planning to the
+ * caller (cluster_plan, once the words are stored) or to cluster_retry. The
+ * others plan again.
+ *
+ * A removed host becomes ABSENT, and what it played moves without guards; what
+ * nobody can take over is left with host 0.
  */
 void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
 		       struct cluster_result *r);
 void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 		     struct cluster_result *r);
+void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
+			  struct cluster_result *r);
 
 /*
- * Owners that a guard held back while their host stayed down: try again.
+ * Orphans, which a guard held back or nobody could take over: try again.
  * Call now and then (100 ms).
  */
 void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r);
 
 /* By hand; no guard applies. to = 0: the planned one (failover) or the home
  * (failback). 0, or -ENOENT (no such owner or host), -EALREADY (is there
- * already), -EHOSTDOWN (target not up; `force` overrides). */
+ * already), -EHOSTDOWN (target not up), -EBUSY (target draining); `force`
+ * overrides the last two. */
 int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 		     uint64_t now, struct cluster_result *r);
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plan.h"
+
+#include <string.h>
+
+void plan_begin(struct cluster *c)
+{
+	memset(c->taken, 0, (c->max_host + 1) * sizeof(c->taken[0]));
+}
+
+void plan_take(struct cluster *c, uint16_t host, uint64_t flows)
+{
+	c->taken[host].flows += flows;
+	c->taken[host].owners++;
+}
+
+uint64_t plan_share(const struct cluster *c, uint16_t host)
+{
+	uint64_t owners = 0;
+
+	for (uint16_t i = 1; i <= c->max_owner; i++)
+		owners += c->owner[i].exists && c->owner[i].host == host;
+	return owners ? c->host[host].flows / owners : 0;
+}
+
+static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
+			 uint16_t host, enum host_state state)
+{
+	return host && host != o->host && c->host[host].state == state &&
+	       !c->host[host].draining;
+}
+
+bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
+		   uint16_t host)
+{
+	return is_candidate(c, o, host, HOST_UP);
+}
+
+/* The hosts that may play an owner, in order: the home, then the others. */
+static uint16_t nr_permitted(const struct cluster *c,
+			     const struct cluster_owner *o)
+{
+	return 1 + (o->standbys[0] ? BATON_MAX_STANDBYS : c->max_host);
+}
+
+static uint16_t permitted(const struct cluster_owner *o, uint16_t i)
+{
+	if (i == 0)
+		return o->home;
+	return o->standbys[0] ? o->standbys[i - 1] : i;
+}
+
+/* Flows for its capacity, with what it took already: is a's fewer than b's? */
+static bool less_loaded(const struct cluster *c, uint16_t a, uint16_t b)
+{
+	uint64_t flows_a = c->host[a].flows + c->taken[a].flows;
+	uint64_t flows_b = c->host[b].flows + c->taken[b].flows;
+
+	return flows_a * c->host[b].capacity < flows_b * c->host[a].capacity;
+}
+
+static bool better(const struct cluster *c, enum standby_policy policy,
+		   uint16_t a, uint16_t b)
+{
+	switch (policy) {
+	case STANDBY_PRIORITY:
+		if (c->host[a].priority != c->host[b].priority)
+			return c->host[a].priority > c->host[b].priority;
+		break;
+	case STANDBY_SPREAD:
+		if (c->taken[a].owners != c->taken[b].owners)
+			return c->taken[a].owners < c->taken[b].owners;
+		break;
+	case STANDBY_LEAST_LOADED:
+		break;
+	default:
+		return false; /* in order */
+	}
+	return less_loaded(c, a, b);
+}
+
+/* The first of the best among those in this state. */
+static uint16_t choose(const struct cluster *c, const struct cluster_owner *o,
+		       enum host_state state)
+{
+	uint16_t best = 0;
+
+	for (uint16_t i = 0; i < nr_permitted(c, o); i++) {
+		uint16_t host = permitted(o, i);
+
+		if (is_candidate(c, o, host, state) &&
+		    (!best || better(c, o->policy, host, best)))
+			best = host;
+	}
+	return best;
+}
+
+uint16_t plan_choose(const struct cluster *c, const struct cluster_owner *o)
+{
+	return choose(c, o, HOST_UP);
+}
+
+/* More than a home and a full list */
+#define MOST_CHOICES (BATON_MAX_STANDBYS + 2)
+
+/* How much choice an owner has; one that may go anywhere has most. */
+static uint16_t choices(const struct cluster *c, const struct cluster_owner *o)
+{
+	uint16_t n = 0;
+
+	if (!o->standbys[0])
+		return MOST_CHOICES;
+	for (uint16_t i = 0; i < nr_permitted(c, o); i++)
+		n += is_candidate(c, o, permitted(o, i), HOST_UP);
+	return n;
+}
+
+static void plan_owner(struct cluster *c, struct cluster_owner *o,
+		       uint64_t flows)
+{
+	/* One that nobody plays goes home when it can. */
+	if (!o->host && plan_can_take(c, o, o->home))
+		o->next = o->home;
+	else
+		o->next = choose(c, o, HOST_UP);
+	if (!o->next)
+		o->next = choose(c, o, HOST_UNKNOWN);
+	if (o->next)
+		plan_take(c, o->next, flows);
+}
+
+/*
+ * The case that one host dies with all its owners, which `first` and `after`
+ * list. Those with the least choice come first, so that the others can make
+ * way for them.
+ */
+static void plan_host(struct cluster *c, uint16_t first, const uint16_t *after)
+{
+	uint64_t flows = plan_share(c, c->owner[first].host);
+
+	plan_begin(c);
+	for (uint16_t n = 0; n <= MOST_CHOICES; n++)
+		for (uint16_t i = first; i; i = after[i])
+			if (choices(c, &c->owner[i]) == n)
+				plan_owner(c, &c->owner[i], flows);
+}
+
+void cluster_plan(struct cluster *c)
+{
+	uint16_t first[BATON_MAX_HOSTS] = { 0 };
+	uint16_t after[BATON_MAX_OWNERS];
+
+	for (uint16_t i = c->max_owner; i; i--) {
+		if (!c->owner[i].exists)
+			continue;
+		after[i] = first[c->owner[i].host];
+		first[c->owner[i].host] = i;
+	}
+	for (uint16_t host = 0; host <= c->max_host; host++)
+		if (first[host])
+			plan_host(c, first[host], after);
+	c->stale = false;
+}
