@@ -132,6 +132,7 @@ static json_t *list_item(const char *text, size_t len)
 	return item;
 }
 
+/* NULL if an item is not valid UTF-8 */
 static json_t *list(const char *text)
 {
 	json_t *items = json_array();
@@ -139,8 +140,11 @@ static json_t *list(const char *text)
 	while (*text) {
 		size_t len = strcspn(text, ",");
 
-		if (len)
-			json_array_append_new(items, list_item(text, len));
+		if (len &&
+		    json_array_append_new(items, list_item(text, len))) {
+			json_decref(items);
+			return NULL;
+		}
 		text += len + (text[len] == ',');
 	}
 	return items;
