@@ -24,12 +24,19 @@
 #define BATON_HOST_MAPS(X)                                                     \
 	X(settings, "0", "what the program does, changed while it runs")       \
 	X(switches, "address", "1: probes and tunnels come from there")        \
-	X(vips, "address", "1: tunnelled packets to it are taken out")         \
+	X(vips, "address", "flags: tunnelled packets to it are taken out")     \
 	X(sessions, "prober's session", "highest sequence seen")               \
 	X(counters, "reason", "packets and bytes")
 
 enum {
 	BATON_HOST_PROBES = 1 << 0, /* there is a key: answer probes */
+	BATON_HOST_ARP_SET = 1 << 1, /* the agent changed ARP's sysctls */
+};
+
+/* Values of `vips` */
+enum {
+	BATON_HOST_VIP = 1 << 0,
+	BATON_HOST_VIP_ADDED = 1 << 1, /* the agent put it on lo */
 };
 
 /*
@@ -43,6 +50,11 @@ struct baton_host_settings {
 	__u32 word; /* enum baton_host_word: what answers say */
 	__be16 probe_port;
 	__be16 gue_port; /* 0: no GUE */
+
+	/* for the agent: sysctls of conf/all as they were before it */
+	__u8 arp_ignore_was;
+	__u8 arp_announce_was;
+	__u8 pad[6];
 };
 
 /* `switches`, `vips` */

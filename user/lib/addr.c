@@ -34,6 +34,19 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	       !memcmp(a->word, b->word, sizeof(a->word));
 }
 
+bool addr_is_unicast(const struct addr *a)
+{
+	const struct in6_addr *in6 = (const struct in6_addr *)a->word;
+	uint32_t in = ntohl(a->word[0]);
+
+	if (a->family == 4)
+		return in >> 24 && in >> 24 != IN_LOOPBACKNET &&
+		       !IN_MULTICAST(in) && !IN_BADCLASS(in);
+	return a->family == 6 && !IN6_IS_ADDR_UNSPECIFIED(in6) &&
+	       !IN6_IS_ADDR_LOOPBACK(in6) && !IN6_IS_ADDR_MULTICAST(in6) &&
+	       !IN6_IS_ADDR_V4MAPPED(in6);
+}
+
 socklen_t addr_sockaddr(const struct addr *a, uint16_t port,
 			struct sockaddr_storage *ss)
 {

@@ -22,6 +22,9 @@ int addr_parse(struct addr *a, const char *text); /* 0 or -EINVAL */
 const char *addr_format(const struct addr *a, char text[ADDR_TEXT]);
 bool addr_equal(const struct addr *a, const struct addr *b);
 
+/* May it be the address of one machine, as others see it? */
+bool addr_is_unicast(const struct addr *a);
+
 /* Fill *ss, which is zeroed first; the length, 0 for an unset address. */
 socklen_t addr_sockaddr(const struct addr *a, uint16_t port,
 			struct sockaddr_storage *ss);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "baton/host.h"
+#include "baton/probe.h"
+#include "lib/yaml.h"
+
+#define MAX_INTERFACES 64
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+static const char *check_path(const void *value)
+{
+	const char *path = *(char *const *)value;
+
+	return *path == '/' ? NULL : "a path that starts with /";
+}
+
+static const char *check_unicast(const void *value)
+{
+	return addr_is_unicast(value) ? NULL
+				      : "the unicast address of one machine";
+}
+
+/* clang-format off */
+static const struct yaml_word mode_words[] = {
+	{ "auto", XDP_AUTO },
+	{ "native", XDP_NATIVE },
+	{ "generic", XDP_GENERIC },
+	{ 0 },
+};
+
+static const struct yaml_word gue_words[] = { { "off", 0 }, { 0 } };
+
+static const struct yaml_field interface_fields[] = {
+	YAML_FIELD(struct config_interface, name, "name", INTERFACE,
+		   .required = true),
+	{ 0 },
+};
+
+static const struct yaml_schema interface_schema = {
+	.what = "interface", .size = sizeof(struct config_interface),
+	.fields = interface_fields, .scalar = true,
+	.line = offsetof(struct config_interface, line),
+};
+
+static const struct yaml_field address_fields[] = {
+	YAML_FIELD(struct config_address, addr, "address", ADDRESS,
+		   .required = true, .check = check_unicast),
+	{ 0 },
+};
+
+static const struct yaml_schema address_schema = {
+	.what = "address", .size = sizeof(struct config_address),
+	.fields = address_fields, .scalar = true,
+	.line = offsetof(struct config_address, line),
+};
+
+#define FIELD(member, key, kind, ...)                                          \
+	YAML_FIELD(struct config, member, key, kind, __VA_ARGS__)
+
+static const struct yaml_field root_fields[] = {
+	FIELD(interface, "interface", INTERFACE),
+	YAML_LIST(struct config, interfaces, nr_interfaces, "interfaces",
+		  &interface_schema, .max = MAX_INTERFACES),
+	FIELD(mode, "mode", ENUM, .unset = "auto", .words = mode_words),
+	FIELD(bpffs, "bpffs", STRING, .unset = "/sys/fs/bpf/baton-host",
+	      .check = check_path),
+	FIELD(probe_key, "probe_key", STRING, .check = check_path),
+	FIELD(probe_port, "probe_port", INT, .unset = TEXT(BATON_PROBE_PORT),
+	      .min = 1, .max = 65535),
+	FIELD(gue_port, "gue_port", INT, .unset = TEXT(BATON_GUE_PORT),
+	      .min = 1, .max = 65535, .words = gue_words),
+	YAML_LIST(struct config, switches, nr_switches, "switches",
+		  &address_schema, .required = true,
+		  .max = BATON_HOST_MAX_SWITCHES),
+	YAML_LIST(struct config, vips, nr_vips, "vips", &address_schema,
+		  .max = BATON_HOST_MAX_VIPS),
+	FIELD(manage_vips, "manage_vips", BOOL),
+	{ 0 },
+};
+
+static const struct yaml_schema root_schema = {
+	.what = "configuration", .size = sizeof(struct config),
+	.fields = root_fields, .line = offsetof(struct config, line),
+};
+/* clang-format on */
+
+/* `interface: x` is short for `interfaces: [x]`. */
+static int gather_interfaces(struct config *c, const char *file,
+			     struct config_errors *e)
+{
+	size_t i, j;
+	int err = 0;
+
+	if (c->interface[0] && c->nr_interfaces)
+		return config_error(e, file, c->interfaces[0].line,
+				    "interface: and interfaces: are both "
+				    "given; one of them is expected");
+	if (!c->interface[0] && !c->nr_interfaces)
+		return config_error(e, file, 0,
+				    "no interface: the one on which packets "
+				    "of the switch arrive is expected");
+	if (c->interface[0]) {
+		c->interfaces = calloc(1, sizeof(*c->interfaces));
+		if (!c->interfaces)
+			return -ENOMEM;
+		c->nr_interfaces = 1;
+		memcpy(c->interfaces[0].name, c->interface,
+		       sizeof(c->interface));
+		c->interface[0] = '\0';
+	}
+	for (i = 0; i < c->nr_interfaces; i++)
+		for (j = 0; j < i; j++)
+			if (!strcmp(c->interfaces[i].name,
+				    c->interfaces[j].name))
+				err = config_error(e, file,
+						   c->interfaces[i].line,
+						   "interfaces: %s is given "
+						   "twice",
+						   c->interfaces[i].name);
+	return err;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct config_address *const *x = a, *const *y = b;
+	int order = memcmp((*x)->addr.word, (*y)->addr.word,
+			   sizeof((*x)->addr.word));
+
+	return order ? order : (*x)->addr.family - (*y)->addr.family;
+}
+
+/* No address may be given twice, neither in a list nor in both. */
+static int check_addresses(const struct config *c, const char *file,
+			   struct config_errors *e)
+{
+	size_t i, n = c->nr_switches + c->nr_vips;
+	const struct config_address **all = calloc(n + 1, sizeof(*all));
+	char text[ADDR_TEXT];
+	int err = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		all[i] = i < c->nr_switches ? &c->switches[i]
+					    : &c->vips[i - c->nr_switches];
+	qsort(all, n, sizeof(*all), by_address);
+	for (i = 1; i < n; i++) {
+		int a = all[i - 1]->line, b = all[i]->line;
+
+		if (by_address(&all[i - 1], &all[i]))
+			continue;
+		err = config_error(e, file, a > b ? a : b,
+				   "%s is given twice; each address is "
+				   "expected once, in switches: or in vips:",
+				   addr_format(&all[i]->addr, text));
+	}
+	free(all);
+	return err;
+}
+
+static int finish(struct config *c, const char *file, int err,
+		  struct config_errors *e)
+{
+	int more;
+
+	if (err)
+		return err;
+	err = gather_interfaces(c, file, e);
+	more = check_addresses(c, file, e);
+	return err ? err : more;
+}
+
+int config_parse(struct config *c, const char *name, const char *text,
+		 size_t len, struct config_errors *e)
+{
+	struct yaml_source source = { .file = name, .text = text, .len = len };
+
+	memset(c, 0, sizeof(*c));
+	return finish(c, name, yaml_read(&root_schema, c, &source, e), e);
+}
+
+int config_read(struct config *c, const char *path, struct config_errors *e)
+{
+	memset(c, 0, sizeof(*c));
+	return finish(c, path, yaml_read_file(&root_schema, c, path, e), e);
+}
+
+void config_free(struct config *c)
+{
+	yaml_free(&root_schema, c);
+}
+
+const char *config_needs_restart(const struct config *from,
+				 const struct config *to)
+{
+	size_t i;
+
+	if (from->mode != to->mode)
+		return "mode";
+	if (strcmp(from->bpffs, to->bpffs))
+		return "bpffs";
+	if (from->nr_interfaces != to->nr_interfaces)
+		return "interfaces";
+	for (i = 0; i < from->nr_interfaces; i++)
+		if (strcmp(from->interfaces[i].name, to->interfaces[i].name))
+			return "interfaces";
+	return NULL;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "baton/host_reasons.h"
+#include "baton/maps.h"
+#include "lib/bpffs.h"
+
+const char *const pin_names[NR_PINS] = {
+#define X(name, from, to) [PIN_##name] = #name,
+	BATON_HOST_MAPS(X)
+#undef X
+};
+
+static const struct {
+	uint32_t key, value, entries;
+} shapes[NR_PINS] = {
+	[PIN_settings] = { 4, sizeof(struct baton_host_settings), 1 },
+	[PIN_switches] = { sizeof(struct baton_host_address), 4,
+			   BATON_HOST_MAX_SWITCHES },
+	[PIN_vips] = { sizeof(struct baton_host_address), 4,
+		       BATON_HOST_MAX_VIPS },
+	[PIN_sessions] = { sizeof(struct baton_host_session), 8,
+			   BATON_HOST_MAX_SESSIONS },
+	[PIN_counters] = { 4, sizeof(struct baton_counter),
+			   BATON_NR_HOST_REASONS },
+};
+
+static int check_shape(int fd, enum pin pin, uint32_t *id)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	*id = info.id;
+	return info.key_size == shapes[pin].key &&
+			       info.value_size == shapes[pin].value &&
+			       info.max_entries == shapes[pin].entries
+		       ? 0
+		       : -EPROTO;
+}
+
+void pins_init(struct pins *p)
+{
+	int i;
+
+	memset(p, 0, sizeof(*p));
+	for (i = 0; i < NR_PINS; i++)
+		p->fd[i] = -1;
+}
+
+int pins_open(struct pins *p, const char *dir)
+{
+	uint32_t id = 0;
+	int i, err = 0;
+
+	pins_init(p);
+	for (i = 0; i < NR_PINS && !err; i++) {
+		p->fd[i] = bpffs_open(dir, pin_names[i]);
+		err = p->fd[i] < 0 ? p->fd[i] : check_shape(p->fd[i], i, &id);
+		if (i == PIN_settings)
+			p->settings_id = id;
+	}
+	if (!err) {
+		void *memory = mmap(NULL, sizeof(*p->settings),
+				    PROT_READ | PROT_WRITE, MAP_SHARED,
+				    p->fd[PIN_settings], 0);
+
+		if (memory == MAP_FAILED)
+			err = -errno;
+		else
+			p->settings = memory;
+	}
+	if (!err && p->settings->abi != BATON_HOST_ABI)
+		err = -EPROTO;
+	if (err)
+		pins_close(p);
+	return err;
+}
+
+void pins_close(struct pins *p)
+{
+	int i;
+
+	if (p->settings)
+		munmap(p->settings, sizeof(*p->settings));
+	p->settings = NULL;
+	for (i = 0; i < NR_PINS; i++) {
+		if (p->fd[i] >= 0)
+			close(p->fd[i]);
+		p->fd[i] = -1;
+	}
+}
+
+void pins_unpin(const char *dir)
+{
+	int i;
+
+	for (i = 0; i < NR_PINS; i++)
+		bpffs_unpin(dir, pin_names[i]);
+}
+
+void pins_key(const struct addr *a, struct baton_host_address *key)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(key->word, a->word, sizeof(key->word));
+	key->family = a->family;
+}
+
+void pins_addr(const struct baton_host_address *key, struct addr *a)
+{
+	memset(a, 0, sizeof(*a));
+	memcpy(a->word, key->word, sizeof(a->word));
+	a->family = key->family;
+}

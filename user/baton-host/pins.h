@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The pinned maps of the host's program, opened (see baton/host.h). */
+#ifndef BATON_HOST_PINS_H
+#define BATON_HOST_PINS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "baton/host.h"
+#include "lib/addr.h"
+
+enum pin {
+#define X(name, from, to) PIN_##name,
+	BATON_HOST_MAPS(X)
+#undef X
+		NR_PINS,
+};
+
+extern const char *const pin_names[NR_PINS];
+
+struct pins {
+	int fd[NR_PINS];
+	struct baton_host_settings *settings; /* mapped */
+	uint32_t settings_id;
+};
+
+/* None is open. */
+void pins_init(struct pins *p);
+
+/* All of them, or none: -ENOENT when some are missing, -EPROTO when they
+ * follow another version of baton/host.h. */
+int pins_open(struct pins *p, const char *dir);
+void pins_close(struct pins *p);
+
+/* Remove those that are there. */
+void pins_unpin(const char *dir);
+
+void pins_key(const struct addr *a, struct baton_host_address *key);
+void pins_addr(const struct baton_host_address *key, struct addr *a);
+
+#endif
