@@ -2,8 +2,8 @@
 """The contract of include/baton, as Python sees it.
 
 Names, numbers and texts are read from the headers, which state them once, with
-the help of the C preprocessor. Layouts are written here; test_abi.py compares
-them with the type information that the compiler left in the BPF objects.
+the help of the C preprocessor. Layouts are written here; test_abi.py has the C
+compilers compare them with the headers.
 """
 
 import ast
@@ -16,13 +16,13 @@ from pathlib import Path
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
-_HEADERS = "".join(f'#include "baton/{h}.h"\n'
-                   for h in ("abi", "flow", "maps", "probe", "reasons"))
+HEADERS = "".join(f'#include "baton/{h}.h"\n'
+                  for h in ("abi", "flow", "maps", "probe", "reasons"))
 
 
 def _preprocess(text, *options):
     return subprocess.run(["gcc", "-E", "-P", "-I", INCLUDE, *options, "-"],
-                          input=_HEADERS + text, capture_output=True,
+                          input=HEADERS + text, capture_output=True,
                           text=True, check=True).stdout
 
 
@@ -84,7 +84,8 @@ def address(text):
 
 
 class Record(ctypes.Structure):
-    """A structure of the contract. Names are those of the C members."""
+    """A structure of the contract, without holes. Names are those of the C
+    members."""
     c_name = None
 
     def __eq__(self, other):
@@ -97,37 +98,37 @@ class Record(ctypes.Structure):
 
 
 class Meta(Record):
-    c_name = "baton_meta"
+    c_name = "struct baton_meta"
     _fields_ = [("magic", u32), ("abi", u32), ("flow4_buckets", u32),
                 ("flow6_buckets", u32), ("seed", u64 * 4), ("ring_size", u32),
                 ("stamp_shift", u32), ("hz", u32), ("pad", u32)]
 
 
 class Settings(Record):
-    c_name = "baton_settings"
+    c_name = "struct baton_settings"
     _fields_ = [("flags", u32), ("address4", u8 * 4), ("address6", Address),
                 ("icmp_per_second", u32), ("pad", u32)]
 
 
 class Owner(Record):
     """The word whose store is a failover."""
-    c_name = "baton_owner"
+    c_name = "union baton_owner"
     _fields_ = [("host", u16), ("state", u8), ("pad", u8), ("epoch", u32)]
 
 
 class OwnerInfo(Record):
-    c_name = "baton_owner_info"
+    c_name = "struct baton_owner_info"
     _fields_ = [("name", Name), ("home", u16), ("next", u16),
                 ("standbys", u16 * C["MAX_STANDBYS"]), ("pad", u32)]
 
 
 class Hop(Record):
-    c_name = "baton_hop"
+    c_name = "union baton_hop"
     _fields_ = [("mac", Mac), ("vlan", u16)]
 
 
 class Host(Record):
-    c_name = "baton_host"
+    c_name = "struct baton_host"
     _fields_ = [("hop", Hop), ("src_mac", Mac), ("mtu", u16), ("ifindex", u32),
                 ("forward", u8), ("outer_family", u8), ("gue_port", be16),
                 ("outer_src", Address), ("outer_dst", Address),
@@ -135,40 +136,40 @@ class Host(Record):
 
 
 class HostInfo(Record):
-    c_name = "baton_host_info"
+    c_name = "struct baton_host_info"
     _fields_ = [("name", Name), ("address", Address), ("family", u8),
                 ("pad", u8 * 7)]
 
 
 class Service4Key(Record):
-    c_name = "baton_service4_key"
+    c_name = "struct baton_service4_key"
     _fields_ = [("vip", u8 * 4), ("port", be16), ("protocol", u8), ("pad", u8)]
 
 
 class Service6Key(Record):
-    c_name = "baton_service6_key"
+    c_name = "struct baton_service6_key"
     _fields_ = [("vip", Address), ("port", be16), ("protocol", u8),
                 ("pad", u8)]
 
 
 class Service(Record):
-    c_name = "baton_service"
+    c_name = "struct baton_service"
     _fields_ = [("id", u16), ("flags", u16), ("ring", u32)]
 
 
 class ServiceInfo(Record):
-    c_name = "baton_service_info"
+    c_name = "struct baton_service_info"
     _fields_ = [("name", Name), ("vip", Address), ("family", u8),
                 ("protocol", u8), ("port", be16), ("flags", u16), ("pad", u16)]
 
 
 class RingRow(Record):
-    c_name = "baton_ring_row"
+    c_name = "struct baton_ring_row"
     _fields_ = [("owner", u16 * C["RING_ROW"])]
 
 
 class Flow(Record):
-    c_name = "baton_flow"
+    c_name = "struct baton_flow"
     _fields_ = [("owner", u16), ("state", u8), ("flags", u8), ("seen", u16),
                 ("check", u16)]
 
@@ -182,66 +183,80 @@ class Flow(Record):
 
 
 class Flow4Key(Record):
-    c_name = "baton_flow4_key"
+    c_name = "struct baton_flow4_key"
     _fields_ = [("client", u8 * 4), ("port", be16), ("service", u16)]
 
 
 class Flow6Key(Record):
-    c_name = "baton_flow6_key"
+    c_name = "struct baton_flow6_key"
     _fields_ = [("tag", u32), ("port", be16), ("service", u16),
                 ("client", Address)]
 
 
 class Flow4Slot(Record):
-    c_name = "baton_flow4_slot"
+    c_name = "struct baton_flow4_slot"
     _fields_ = [("key", Flow4Key), ("flow", Flow)]
 
 
 class Flow6Slot(Record):
-    c_name = "baton_flow6_slot"
+    c_name = "struct baton_flow6_slot"
     _fields_ = [("key", Flow6Key), ("flow", Flow)]
 
 
 class FragmentKey(Record):
-    c_name = "baton_fragment_key"
+    c_name = "struct baton_fragment_key"
     _fields_ = [("src", Address), ("dst", Address), ("id", u8 * 4),
                 ("protocol", u16), ("pad", u16)]
 
 
 class Fragment(Record):
-    c_name = "baton_fragment"
+    c_name = "struct baton_fragment"
     _fields_ = [("owner", u16), ("pad", u16)]
 
 
 class SpiKey(Record):
-    c_name = "baton_spi_key"
+    c_name = "struct baton_spi_key"
     _fields_ = [("vip", Address), ("spi", be32 * 2)]
 
 
 class Spi(Record):
-    c_name = "baton_spi"
+    c_name = "struct baton_spi"
     _fields_ = [("owner", u16), ("pad", u16)]
 
 
 class Counter(Record):
-    c_name = "baton_counter"
+    c_name = "struct baton_counter"
     _fields_ = [("packets", u64), ("bytes", u64)]
 
 
 class Traffic(Record):
-    c_name = "baton_traffic"
+    c_name = "struct baton_traffic"
     # "in" is a keyword of Python: getattr(t, "in")
     _fields_ = [("in", Counter), ("out", Counter)]
 
 
 class Probe(Record):
-    c_name = "baton_probe"
+    c_name = "struct baton_probe"
     _fields_ = [("magic", be32), ("type", u8), ("word", u8), ("host", be16),
                 ("session", be64), ("sequence", be64), ("sent", be64),
                 ("mac", be64)]
 
 
 RECORDS = Record.__subclasses__()
+
+#: what the maps hold, where it is one of these: (key, value)
+MAP_TYPES = {
+    "meta": (u32, Meta), "settings": (u32, Settings), "ports": (u32, u32),
+    "services4": (Service4Key, Service), "services6": (Service6Key, Service),
+    "service_info": (u32, ServiceInfo), "rings": (u32, RingRow),
+    "flows4": (u32, Flow4Slot * C["FLOW_SLOTS"]),
+    "flows6": (u32, Flow6Slot * C["FLOW_SLOTS"]),
+    "owners": (u32, Owner), "owner_info": (u32, OwnerInfo),
+    "hosts": (u32, Host), "host_info": (u32, HostInfo),
+    "fragments": (FragmentKey, Fragment), "spis": (SpiKey, Spi),
+    "spis_learned": (SpiKey, Spi), "counters": (u32, Counter),
+    "service_stats": (u32, Traffic), "host_stats": (u32, Traffic),
+}
 
 
 # --- hash.h and ring.h -------------------------------------------------------

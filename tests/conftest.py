@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fixtures for all tests. They need root, and what `make test-build` builds,
+in the directory that BATON_BUILD names."""
+
+import os
+import signal
+
+import pytest
+
+from harness import lab as lab_module
+
+
+def pytest_configure(config):
+    if os.geteuid():
+        raise pytest.UsageError("the tests need root, for network namespaces "
+                                "and BPF")
+    # Ended by a signal, the tests still remove what they made.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def lab(request):
+    """A lab that the tests of a module share."""
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
+    with lab_module.Lab(name.replace("_", "-")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def build():
+    return lab_module.BUILD
