@@ -87,9 +87,21 @@ static uint16_t successor(const struct cluster *c,
 	return plan_can_take(c, o, o->next) ? o->next : plan_choose(c, o);
 }
 
+/* Is it an owner of `host`, or (host 0) an orphan? Never one that was forced. */
+static bool is_affected(const struct cluster *c, uint16_t owner, uint16_t host)
+{
+	const struct cluster_owner *o = &c->owner[owner];
+
+	if (o->forced)
+		return false;
+	return host ? o->exists && o->host == host
+		    : cluster_is_orphan(c, owner);
+}
+
 /*
  * Find hosts for the owners of `host`, or (host 0) for all orphans; `cause` is
- * that of owners which have a host.
+ * that of owners which have a host. Who chooses anew knows what the others
+ * will do, who follow the plan.
  */
 static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 		     uint64_t now, struct cluster_result *r)
@@ -98,16 +110,17 @@ static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 	uint64_t flows = plan_share(c, host);
 
 	plan_begin(c);
+	for (uint16_t i = 1; i <= c->max_owner; i++)
+		if (is_affected(c, i, host) &&
+		    plan_can_take(c, &c->owner[i], c->owner[i].next))
+			plan_take(c, c->owner[i].next, flows);
 	for (uint16_t i = 1; i <= c->max_owner; i++) {
 		struct cluster_owner *o = &c->owner[i];
 		enum move_cause why = o->host ? cause : MOVE_RESCUE;
 		enum hold_cause held;
 		uint16_t to;
 
-		if (host ? !o->exists || o->host != host
-			 : !cluster_is_orphan(c, i))
-			continue;
-		if (o->forced)
+		if (!is_affected(c, i, host))
 			continue;
 		to = successor(c, o, why);
 		held = held_by(c, o, to, mass_death, now);
@@ -115,7 +128,8 @@ static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 			hold(r, held);
 			continue;
 		}
-		plan_take(c, to, flows);
+		if (to != o->next)
+			plan_take(c, to, flows);
 		move(c, i, to, why, now, r);
 	}
 }
