@@ -61,6 +61,7 @@ struct config_host {
 	uint32_t capacity; /* relative, default 100 */
 	char profile[BATON_NAME_LEN]; /* "": the default of detection: */
 	bool probe; /* false: never declared dead by probing */
+	bool drain; /* takes no owner over; its owners get no new connections */
 	int line;
 };
 
@@ -161,6 +162,10 @@ int config_write(const struct config *c, FILE *f);
 
 int config_copy(struct config *to, const struct config *from);
 void config_free(struct config *c);
+
+/* How many ports, hosts, owners and services one has and the other has not, or
+ * has otherwise. */
+uint32_t config_changes(const struct config *a, const struct config *b);
 
 /* NULL when there is none */
 struct config_host *config_host(const struct config *c, const char *name);

@@ -193,6 +193,7 @@ static const struct yaml_field host_fields[] = {
 	      .min = 1, .max = 1000000),
 	FIELD(profile, "profile", NAME),
 	FIELD(probe, "probe", BOOL, .unset = "yes"),
+	FIELD(drain, "drain", BOOL),
 	{ 0 },
 };
 #undef OBJECT

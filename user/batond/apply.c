@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "apply.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "apply_services.h"
+#include "failover.h"
+#include "resolve.h"
+
+static int fail(char why[APPLY_WHY], int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(char why[APPLY_WHY], int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, APPLY_WHY, format, args);
+	va_end(args);
+	return err;
+}
+
+/* --- hosts ------------------------------------------------------------------ */
+
+/* Is it carried to in the same way? Then its record may stay in use. */
+static bool same_way(const struct config_host *a, const struct config_host *b)
+{
+	return a->forward == b->forward && a->gue_port == b->gue_port &&
+	       addr_equal(&a->address, &b->address);
+}
+
+/*
+ * A host that is reached in another way gets another record under another id,
+ * for records in use do not change; its owners are then pointed to that.
+ */
+static int host_ids(struct batond *b, const struct config *to,
+		    uint16_t moved[BATON_MAX_HOSTS], char why[APPLY_WHY])
+{
+	for (size_t i = 0; i < to->nr_hosts; i++) {
+		const struct config_host *h = &to->hosts[i], *old;
+		uint16_t id = ids_find(&b->hosts, h->name), was = id;
+
+		old = config_host(&b->config, h->name);
+		if (id && old && !same_way(old, h)) {
+			ids_drop(&b->hosts, id);
+			id = ids_get(&b->hosts, h->name);
+			moved[was] = id;
+		} else if (!id) {
+			id = ids_get(&b->hosts, h->name);
+		}
+		if (!id)
+			return fail(why, -ENOSPC, "host %s: all ids are taken",
+				    h->name);
+	}
+	return 0;
+}
+
+static void write_host(struct batond *b, const struct config_host *h,
+		       uint16_t id)
+{
+	struct baton_host_info *info = &b->dp.host_info[id];
+
+	memset(info, 0, sizeof(*info));
+	snprintf(info->name, sizeof(info->name), "%s", h->name);
+	memcpy(info->address, h->address.word, sizeof(info->address));
+	info->family = h->address.family;
+	if (!same_way(h, config_host(&b->config, h->name) ?: h))
+		b->path_to[id].state = RESOLVED_NOT;
+	resolve_host(b, h, id);
+}
+
+/* With the lock held. */
+static void cluster_host(struct batond *b, const struct config *to,
+			 const struct config_host *h, uint16_t id)
+{
+	struct cluster_host *c = &b->cluster.host[id];
+
+	if (c->state == HOST_ABSENT)
+		c->state = HOST_UNKNOWN;
+	if (!h->probe)
+		c->state = HOST_UP; /* nobody watches it: it is as good as up */
+	c->priority = h->priority;
+	c->capacity = h->capacity;
+	c->draining = h->drain;
+	if (id > b->cluster.max_host)
+		b->cluster.max_host = id;
+	if (h->probe)
+		prober_set(&b->prober, id, &h->address, config_profile(to, h));
+	else
+		prober_clear(&b->prober, id);
+}
+
+/* --- owners ------------------------------------------------------------------ */
+
+static int owner_ids(struct batond *b, const struct config *to,
+		     char why[APPLY_WHY])
+{
+	for (size_t i = 0; i < to->nr_owners; i++)
+		if (!ids_get(&b->owners, to->owners[i].name))
+			return fail(why, -ENOSPC, "owner %s: all ids are taken",
+				    to->owners[i].name);
+	return 0;
+}
+
+/* With the lock held. */
+static void cluster_owner(struct batond *b, const struct config_owner *o,
+			  uint16_t id, const uint16_t moved[BATON_MAX_HOSTS])
+{
+	struct cluster_owner *c = &b->cluster.owner[id];
+
+	c->policy = o->policy;
+	c->drain = o->drain;
+	c->home = ids_find(&b->hosts, o->host);
+	for (int i = 0; i < BATON_MAX_STANDBYS; i++)
+		c->standbys[i] = o->standbys[i][0]
+					 ? ids_find(&b->hosts, o->standbys[i])
+					 : 0;
+	if (!c->exists) {
+		c->exists = true;
+		c->host = c->home;
+		c->epoch = c->epoch ?: 1;
+	} else if (moved[c->host]) {
+		c->host = moved[c->host];
+		c->epoch++;
+	}
+	if (id > b->cluster.max_owner)
+		b->cluster.max_owner = id;
+}
+
+static void write_owner(struct batond *b, const struct config_owner *o,
+			uint16_t id)
+{
+	const struct cluster_owner *c = &b->cluster.owner[id];
+	struct baton_owner_info *info = &b->dp.owner_info[id];
+
+	snprintf(info->name, sizeof(info->name), "%s", o->name);
+	info->home = c->home;
+	memcpy(info->standbys, c->standbys, sizeof(info->standbys));
+}
+
+void apply_owner_states(struct batond *b)
+{
+	for (uint16_t i = 1; i <= b->cluster.max_owner; i++) {
+		union baton_owner w = owner_word(b, i);
+
+		if (w.word != dataplane_owner(&b->dp, i).word)
+			dataplane_set_owner(&b->dp, i, w);
+	}
+}
+
+/* --- what is gone ------------------------------------------------------------ */
+
+static void drop_owners(struct batond *b, const struct config *to)
+{
+	for (uint16_t i = 1; i <= b->owners.top; i++) {
+		const char *name = ids_name(&b->owners, i);
+
+		if (!name || config_owner(to, name))
+			continue;
+		/* Its connections find an owner anew with their next packet;
+		 * the epoch goes on when the id is used again. */
+		b->cluster.owner[i] = (struct cluster_owner){
+			.epoch = b->cluster.owner[i].epoch + 1,
+		};
+		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
+		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
+		ids_drop(&b->owners, i);
+	}
+}
+
+static void drop_hosts(struct batond *b, const struct config *to,
+		       const uint16_t moved[BATON_MAX_HOSTS])
+{
+	static struct cluster_result r;
+	uint64_t now = prober_now();
+
+	for (uint16_t i = 1; i <= b->hosts.top; i++) {
+		const char *name = ids_name(&b->hosts, i);
+
+		if (!moved[i] && (!name || config_host(to, name)))
+			continue;
+		r.nr_moves = 0;
+		r.nr_held = 0;
+		cluster_host_removed(&b->cluster, i, now, &r);
+		failover_carry_out(b, &r, now);
+		prober_clear(&b->prober, i);
+		memset(&b->dp.hosts[i], 0, sizeof(b->dp.hosts[i]));
+		memset(&b->dp.host_info[i], 0, sizeof(b->dp.host_info[i]));
+		if (name)
+			ids_drop(&b->hosts, i);
+	}
+}
+
+/* --- all --------------------------------------------------------------------- */
+
+static void write_settings(struct batond *b, const struct config *c)
+{
+	struct baton_settings *s = &b->dp.settings[0];
+	uint32_t flags = c->fence ? BATON_SETTING_FENCE : 0;
+
+	for (size_t i = 0; i < c->nr_services; i++)
+		if (!c->services[i].port &&
+		    c->services[i].protocol != CONFIG_IPSEC)
+			flags |= c->services[i].vip.family == 4
+					 ? BATON_SETTING_WILDCARD4
+					 : BATON_SETTING_WILDCARD6;
+	s->address4 = c->address4.word[0];
+	memcpy(s->address6, c->address6.word, sizeof(s->address6));
+	s->icmp_per_second = c->icmp_per_second;
+	__atomic_store_n(&s->flags, flags, __ATOMIC_SEQ_CST);
+	b->cluster.guards = (struct cluster_guards){
+		.min_move_interval = c->min_move_interval_ms * 1000000ULL,
+		.max_down_percent = c->max_down_percent,
+		.down_window = 1000000000ULL,
+	};
+}
+
+int apply_config(struct batond *b, struct config *to, uint32_t *changes,
+		 char why[APPLY_WHY])
+{
+	static uint16_t moved[BATON_MAX_HOSTS];
+	int err;
+
+	memset(moved, 0, sizeof(moved));
+	*changes = config_changes(&b->config, to);
+	err = host_ids(b, to, moved, why) ?: owner_ids(b, to, why);
+	if (!err && services_ids(b, to))
+		err = fail(why, -ENOSPC, "too many services (at most %d)",
+			   BATON_MAX_SERVICES - 1);
+	if (err)
+		return err;
+
+	/* New hosts before the owners that name them, owners before the
+	 * services that lead to them; removal in the opposite order. */
+	for (size_t i = 0; i < to->nr_hosts; i++)
+		write_host(b, &to->hosts[i],
+			   ids_find(&b->hosts, to->hosts[i].name));
+	prober_lock(&b->prober);
+	write_settings(b, to);
+	for (size_t i = 0; i < to->nr_hosts; i++) {
+		uint16_t id = ids_find(&b->hosts, to->hosts[i].name);
+
+		for (uint16_t old = 1; old <= b->hosts.top; old++)
+			if (moved[old] == id)
+				b->cluster.host[id] = b->cluster.host[old];
+		cluster_host(b, to, &to->hosts[i], id);
+	}
+	for (size_t i = 0; i < to->nr_owners; i++) {
+		uint16_t id = ids_find(&b->owners, to->owners[i].name);
+
+		cluster_owner(b, &to->owners[i], id, moved);
+		write_owner(b, &to->owners[i], id);
+	}
+	cluster_plan(&b->cluster);
+	apply_owner_states(b);
+	prober_unlock(&b->prober);
+
+	err = services_write(b, to, why);
+
+	prober_lock(&b->prober);
+	drop_owners(b, to);
+	drop_hosts(b, to, moved);
+	cluster_plan(&b->cluster);
+	apply_owner_states(b);
+	failover_show_plan(b);
+	prober_unlock(&b->prober);
+	if (err)
+		return err;
+	config_free(&b->config);
+	b->config = *to;
+	memset(to, 0, sizeof(*to));
+	return 0;
+}
+
+/* --- adoption ---------------------------------------------------------------- */
+
+void apply_adopt(struct batond *b)
+{
+	/* Records end in a NUL, whoever wrote them. */
+	for (uint16_t i = 1; i < BATON_MAX_HOSTS; i++) {
+		const struct baton_host_info *info = &b->dp.host_info[i];
+
+		if (!info->name[0] ||
+		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
+			continue;
+		ids_put(&b->hosts, i, info->name);
+		b->cluster.host[i].state = HOST_UNKNOWN;
+		b->cluster.max_host = i;
+	}
+	for (uint16_t i = 1; i < BATON_MAX_OWNERS; i++) {
+		const struct baton_owner_info *info = &b->dp.owner_info[i];
+		union baton_owner w = dataplane_owner(&b->dp, i);
+
+		if (!info->name[0] ||
+		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
+			continue;
+		ids_put(&b->owners, i, info->name);
+		b->cluster.owner[i] = (struct cluster_owner){
+			.exists = true,
+			.host = w.host,
+			.epoch = w.epoch,
+			.home = info->home,
+		};
+		b->cluster.max_owner = i;
+	}
+	services_adopt(b);
+}

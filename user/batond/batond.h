@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The controller as a whole: what its parts share. Everything here belongs to
+ * the main thread, but for what prober.lock guards: the cluster, the probers'
+ * targets, and the notes that the prober's thread leaves for the main one.
+ */
+#ifndef BATOND_BATOND_H
+#define BATOND_BATOND_H
+
+#include <uv.h>
+
+#include "cluster.h"
+#include "config.h"
+#include "dataplane.h"
+#include "events.h"
+#include "ids.h"
+#include "lib/rtnl.h"
+#include "prober.h"
+
+/* What happened in the prober's thread and is still to be told. */
+enum note_kind { NOTE_UP, NOTE_DOWN, NOTE_WORD, NOTE_MOVE, NOTE_HELD };
+
+struct note {
+	enum note_kind kind;
+	uint16_t host;
+	uint8_t word;
+	uint64_t at; /* ns, CLOCK_BOOTTIME */
+	uint64_t silent; /* ns since the last answer (DOWN) */
+	uint64_t flip_ns; /* time that the store took (MOVE) */
+	struct move move;
+	enum hold_cause held;
+	uint32_t nr_held;
+};
+
+#define NOTES_MAX 16384
+
+/* What resolving a host came to, for people. */
+enum resolved { RESOLVED_NOT, RESOLVED_NO_ROUTE, RESOLVED_NO_PORT, RESOLVED };
+
+struct host_path {
+	enum resolved state;
+	char interface[RTNL_NAME];
+};
+
+struct port {
+	char interface[RTNL_NAME];
+	uint32_t ifindex;
+	struct xdp_state xdp;
+	char note[XDP_WHY];
+	bool link_up;
+};
+
+/* What the last full sweep of the flow table counted. */
+struct census {
+	uint64_t slots[FLOWMAP_FAMILIES];
+	uint64_t used[FLOWMAP_FAMILIES];
+	uint64_t confirmed[FLOWMAP_FAMILIES];
+	uint64_t by_state[FLOWMAP_FAMILIES][BATON_NR_FLOW_STATES];
+	uint64_t by_owner[BATON_MAX_OWNERS];
+	uint64_t ended; /* ns; 0: none has ended yet */
+};
+
+#define ABANDONED_MAX 1024
+
+struct sweep {
+	int family; /* where the sweep is */
+	uint32_t bucket;
+	uint16_t now; /* stamp */
+	struct census census, next;
+	uint64_t expired;
+	/* slots with a key and no flow: freed when the next sweep finds them
+	 * so again; the data plane is not that slow */
+	struct {
+		__u64 *words;
+		__u64 key;
+	} abandoned[2][ABANDONED_MAX];
+	size_t nr_abandoned[2];
+};
+
+struct batond {
+	const char *path; /* of the configuration file */
+	struct config config; /* that runs */
+	char digest[65]; /* of the file that it is based on */
+	struct dataplane dp;
+	struct ids hosts, owners, services;
+	uint64_t ring_members[BATON_MAX_SERVICES]; /* what rings hold: hash */
+	struct cluster cluster;
+	struct host_path path_to[BATON_MAX_HOSTS];
+	struct prober prober;
+	struct port ports[BATON_MAX_PORTS];
+	size_t nr_ports;
+	struct sweep sweep;
+	struct events events;
+	uint64_t started;
+
+	struct note notes[NOTES_MAX];
+	uint32_t nr_notes, lost_notes;
+
+	struct rtnl *rtnl, *monitor;
+	uv_loop_t loop;
+	uv_async_t notes_ready;
+};
+
+/* Name of a host or owner for messages; "?" when it has none any more. */
+const char *host_name(const struct batond *b, uint16_t id);
+const char *owner_name(const struct batond *b, uint16_t id);
+
+#endif

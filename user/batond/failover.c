@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "failover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- the store -------------------------------------------------------------- */
+
+union baton_owner owner_word(const struct batond *b, uint16_t id)
+{
+	const struct cluster_owner *o = &b->cluster.owner[id];
+	union baton_owner w = { .word = 0 };
+
+	if (!o->exists)
+		return w;
+	w.host = o->host;
+	w.epoch = o->epoch;
+	if (!o->host)
+		w.state = BATON_OWNER_ORPHAN;
+	else if (o->drain || b->cluster.host[o->host].draining)
+		w.state = BATON_OWNER_DRAINING;
+	else
+		w.state = BATON_OWNER_ACTIVE;
+	return w;
+}
+
+static void note(struct batond *b, const struct note *n)
+{
+	if (b->nr_notes < NOTES_MAX)
+		b->notes[b->nr_notes++] = *n;
+	else
+		b->lost_notes++;
+}
+
+void failover_carry_out(struct batond *b, const struct cluster_result *r,
+			uint64_t now)
+{
+	/* All stores first; whatever is not a store can wait. */
+	uint64_t start = prober_now();
+
+	for (uint32_t i = 0; i < r->nr_moves; i++)
+		dataplane_set_owner(&b->dp, r->moves[i].owner,
+				    owner_word(b, r->moves[i].owner));
+	if (r->nr_moves) {
+		uint64_t took = (prober_now() - start) / r->nr_moves;
+
+		for (uint32_t i = 0; i < r->nr_moves; i++)
+			note(b, &(struct note){ .kind = NOTE_MOVE,
+						.host = r->moves[i].from,
+						.at = start,
+						.flip_ns = took,
+						.move = r->moves[i] });
+	}
+	if (r->nr_held)
+		note(b, &(struct note){ .kind = NOTE_HELD,
+					.at = now,
+					.held = r->held,
+					.nr_held = r->nr_held });
+	if (b->nr_notes)
+		uv_async_send(&b->notes_ready);
+}
+
+/* --- in the prober's thread --------------------------------------------------- */
+
+/* Too large for a stack; only touched with the lock held. */
+static struct cluster_result result;
+
+void failover_change(void *arg, uint16_t host, enum prober_change what,
+		     uint64_t now)
+{
+	struct batond *b = arg;
+	const struct prober_target *t = &b->prober.target[host];
+	struct cluster_host *h = &b->cluster.host[host];
+	struct note n = { .host = host, .at = now, .word = t->word };
+
+	result.nr_moves = 0;
+	result.nr_held = 0;
+	switch (what) {
+	case PROBER_UP:
+		n.kind = NOTE_UP;
+		/* A host that says it is leaving stays left until it says
+		 * otherwise. */
+		if (t->word != BATON_WORD_LEAVING)
+			cluster_host_up(&b->cluster, host, now, &result);
+		break;
+	case PROBER_DOWN:
+		n.kind = NOTE_DOWN;
+		n.silent = now - t->detect.last_answer;
+		cluster_host_down(&b->cluster, host, now, &result);
+		break;
+	case PROBER_WORD:
+		n.kind = NOTE_WORD;
+		if (t->word == BATON_WORD_LEAVING)
+			cluster_host_down(&b->cluster, host, now, &result);
+		else if (h->state == HOST_DOWN && t->detect.state == DETECT_UP)
+			cluster_host_up(&b->cluster, host, now, &result);
+		break;
+	}
+	failover_carry_out(b, &result, now);
+	note(b, &n);
+	uv_async_send(&b->notes_ready);
+}
+
+void failover_tick(void *arg, uint64_t now)
+{
+	struct batond *b = arg;
+
+	result.nr_moves = 0;
+	result.nr_held = 0;
+	cluster_retry(&b->cluster, now, &result);
+	/* What is still held was told when it was held. */
+	result.nr_held = 0;
+	failover_carry_out(b, &result, now);
+}
+
+/* --- telling ------------------------------------------------------------------ */
+
+static const char *const causes[] = {
+#define X(name, text) text,
+	MOVE_CAUSES(X)
+#undef X
+};
+
+static const char *const hold_causes[] = {
+#define X(name, text) text,
+	HOLD_CAUSES(X)
+#undef X
+};
+
+static const char *const words[] = {
+#define X(name, label) label,
+	BATON_HOST_WORDS(X)
+#undef X
+};
+
+const char *host_name(const struct batond *b, uint16_t id)
+{
+	return ids_name(&b->hosts, id) ?: "?";
+}
+
+const char *owner_name(const struct batond *b, uint16_t id)
+{
+	return ids_name(&b->owners, id) ?: "?";
+}
+
+static json_t *name_or_null(const char *name, uint16_t id)
+{
+	return id ? json_string(name) : json_null();
+}
+
+static json_t *move_json(const struct batond *b, const struct note *n)
+{
+	const struct move *m = &n->move;
+
+	return json_pack("{s:s, s:o, s:o, s:i, s:s, s:I}", "owner",
+			 owner_name(b, m->owner), "from",
+			 name_or_null(host_name(b, m->from), m->from), "to",
+			 name_or_null(host_name(b, m->to), m->to), "epoch",
+			 (int)m->epoch, "cause", causes[m->cause], "flip_ns",
+			 (json_int_t)n->flip_ns);
+}
+
+static void tell_move(struct batond *b, const struct note *n)
+{
+	const struct move *m = &n->move;
+	json_t *fields = move_json(b, n);
+
+	json_object_set_new(fields, "flows",
+			    json_integer(b->sweep.census.by_owner[m->owner]));
+	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
+		 fields, "owner %s: %s -> %s, epoch %u (%s)",
+		 owner_name(b, m->owner),
+		 m->from ? host_name(b, m->from) : "nobody",
+		 m->to ? host_name(b, m->to) : "nobody", m->epoch,
+		 causes[m->cause]);
+}
+
+static void tell(struct batond *b, const struct note *n)
+{
+	const char *host = host_name(b, n->host);
+
+	switch (n->kind) {
+	case NOTE_UP:
+		event_at(&b->events, n->at, LOG_L_NOTICE, "host_up",
+			 json_pack("{s:s}", "host", host), "host %s is up",
+			 host);
+		break;
+	case NOTE_DOWN:
+		event_at(&b->events, n->at, LOG_L_WARNING, "host_down",
+			 json_pack("{s:s, s:f}", "host", host, "detect_ms",
+				   n->silent / 1e6),
+			 "host %s is down: no answer for %.1f ms", host,
+			 n->silent / 1e6);
+		break;
+	case NOTE_WORD:
+		event_at(&b->events, n->at, LOG_L_NOTICE, "host_word",
+			 json_pack("{s:s, s:s}", "host", host, "word",
+				   words[n->word]),
+			 "host %s says: %s", host, words[n->word]);
+		break;
+	case NOTE_MOVE:
+		tell_move(b, n);
+		break;
+	case NOTE_HELD:
+		event_at(&b->events, n->at, LOG_L_ERROR, "held",
+			 json_pack("{s:i, s:s}", "owners", (int)n->nr_held,
+				   "cause", hold_causes[n->held]),
+			 "%u owner%s not moved: %s", n->nr_held,
+			 n->nr_held == 1 ? "" : "s", hold_causes[n->held]);
+		break;
+	}
+}
+
+void failover_show_plan(struct batond *b)
+{
+	for (uint16_t i = 1; i <= b->cluster.max_owner; i++)
+		b->dp.owner_info[i].next = b->cluster.owner[i].next;
+}
+
+void failover_tell(struct batond *b)
+{
+	static struct note notes[NOTES_MAX]; /* only the main thread's */
+	uint32_t n, lost;
+
+	prober_lock(&b->prober);
+	n = b->nr_notes;
+	lost = b->lost_notes;
+	memcpy(notes, b->notes, n * sizeof(notes[0]));
+	b->nr_notes = 0;
+	b->lost_notes = 0;
+	failover_show_plan(b);
+	prober_unlock(&b->prober);
+
+	/* Whatever the order of the causes, people read in order of time. */
+	for (uint32_t i = 0; i < n; i++)
+		if (notes[i].kind == NOTE_DOWN || notes[i].kind == NOTE_WORD)
+			tell(b, &notes[i]);
+	for (uint32_t i = 0; i < n; i++)
+		if (notes[i].kind != NOTE_DOWN && notes[i].kind != NOTE_WORD)
+			tell(b, &notes[i]);
+	if (lost)
+		log_error("%u events could not be kept", lost);
+}
+
+/* --- by hand ------------------------------------------------------------------ */
+
+static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
+		       uint16_t to, bool back, bool force, char why[256])
+{
+	static struct cluster_result r; /* only the main thread's */
+	uint64_t now = prober_now();
+	json_t *moves = json_array();
+	uint16_t target;
+	int err;
+
+	r.nr_moves = 0;
+	r.nr_held = 0;
+	prober_lock(&b->prober);
+	target = to
+			 ?: back ? b->cluster.owner[id].home
+				 : b->cluster.owner[id].next;
+	err = back ? cluster_failback(&b->cluster, id, force, now, &r)
+		   : cluster_failover(&b->cluster, id, to, force, now, &r);
+	if (!err) {
+		uint32_t first = b->nr_notes;
+
+		failover_carry_out(b, &r, now);
+		for (uint32_t i = first; i < b->nr_notes; i++)
+			if (b->notes[i].kind == NOTE_MOVE)
+				json_array_append_new(
+					moves, move_json(b, &b->notes[i]));
+	}
+	prober_unlock(&b->prober);
+	if (!err)
+		return moves;
+	json_decref(moves);
+	switch (err) {
+	case -EALREADY:
+		snprintf(why, 256, "owner %s: %s plays it already", owner,
+			 host_name(b, target));
+		break;
+	case -EHOSTDOWN:
+		snprintf(why, 256,
+			 "owner %s: host %s is not up (force it, or wait)",
+			 owner, host_name(b, target));
+		break;
+	default:
+		snprintf(why, 256,
+			 "owner %s: no standby could take over (name one)",
+			 owner);
+	}
+	return NULL;
+}
+
+static uint16_t known_owner(struct batond *b, const char *owner, char why[256])
+{
+	uint16_t id = ids_find(&b->owners, owner);
+
+	if (!id)
+		snprintf(why, 256, "no owner %s (see: baton owner show)",
+			 owner);
+	return id;
+}
+
+json_t *failover_owner(struct batond *b, const char *owner, const char *to,
+		       bool force, char why[256])
+{
+	uint16_t id = known_owner(b, owner, why), host = 0;
+
+	if (!id)
+		return NULL;
+	if (to) {
+		host = ids_find(&b->hosts, to);
+		if (!host) {
+			snprintf(why, 256, "no host %s (see: baton host show)",
+				 to);
+			return NULL;
+		}
+	}
+	return by_hand(b, owner, id, host, false, force, why);
+}
+
+json_t *failback_owner(struct batond *b, const char *owner, bool force,
+		       char why[256])
+{
+	uint16_t id = known_owner(b, owner, why);
+
+	return id ? by_hand(b, owner, id, 0, true, force, why) : NULL;
+}
