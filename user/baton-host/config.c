@@ -194,7 +194,7 @@ int config_read(struct config *c, const char *path, struct config_errors *e)
 
 void config_free(struct config *c)
 {
-	yaml_free(&root_schema, c);
+	yaml_clear(&root_schema, c);
 }
 
 const char *config_needs_restart(const struct config *from,

@@ -49,7 +49,7 @@ int config_copy(struct config *to, const struct config *from)
 
 void config_free(struct config *c)
 {
-	yaml_free(&config_schema, c);
+	yaml_clear(&config_schema, c);
 }
 
 /* The object of this name in a list of config.h, whose first member it is */

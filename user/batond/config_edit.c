@@ -176,7 +176,7 @@ static int drop(struct config *c, const char *kind, const char *name,
 	if (err)
 		return err;
 	end = *l.first + *l.count * l.size;
-	yaml_free(l.field->items, object);
+	yaml_clear(l.field->items, object);
 	memmove(object, object + l.size, (size_t)(end - object) - l.size);
 	--*l.count;
 	return 0;

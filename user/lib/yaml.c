@@ -228,8 +228,10 @@ static void read_items(struct reader *r, const struct place *p,
 /* Was a value given? */
 static bool read_field(struct reader *r, const struct place *up,
 		       const struct yaml_field *f, void *object,
-		       const yaml_node_t *node, bool merge)
+		       const yaml_node_pair_t *pair, bool merge)
 {
+	const yaml_node_t *node = node_of(r, pair->value);
+	void *member = (char *)object + f->offset;
 	char key[YAML_KEY_TEXT];
 	struct place p = { up, yaml_key(f, key), NULL };
 
@@ -241,13 +243,14 @@ static bool read_field(struct reader *r, const struct place *up,
 	}
 	if (is_unset(node))
 		return false;
-	if (f->type == YAML_TYPE_SECTION)
-		read_mapping(r, &p, f->items, (char *)object + f->offset, node,
-			     merge);
-	else if (yaml_is_scalar(f->type))
+	if (f->type == YAML_TYPE_SECTION) {
+		read_mapping(r, &p, f->items, member, node, merge);
+		set_line(r, f->items, member, node_of(r, pair->key));
+	} else if (yaml_is_scalar(f->type)) {
 		read_scalar(r, &p, f, object, node);
-	else
+	} else {
 		read_items(r, &p, f, object, node);
+	}
 	return true;
 }
 
@@ -321,7 +324,7 @@ static void read_pairs(struct reader *r, const struct place *p,
 			continue;
 		}
 		given[i] = key;
-		if (read_field(r, p, f, object, node_of(r, pair->value), merge))
+		if (read_field(r, p, f, object, pair, merge))
 			*had |= bit;
 		else
 			*had &= ~bit;

@@ -154,7 +154,7 @@ bool yaml_equal(const struct yaml_schema *s, const void *a, const void *b);
 /* A deep copy to *to, whose former content is not looked at. 0 or -ENOMEM. */
 int yaml_copy(const struct yaml_schema *s, void *to, const void *from);
 
-/* Free what the object points to, and zero it. */
-void yaml_free(const struct yaml_schema *s, void *object);
+/* Free what the object points to, and zero it. (yaml_free is libyaml's.) */
+void yaml_clear(const struct yaml_schema *s, void *object);
 
 #endif

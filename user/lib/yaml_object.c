@@ -94,7 +94,7 @@ static void free_member(const struct yaml_field *f, void *object)
 	case YAML_TYPE_ARRAY:
 		items = yaml_items(f, object);
 		for (i = 0; i < items.count; i++)
-			yaml_free(f->items, yaml_item(f, &items, i));
+			yaml_clear(f->items, yaml_item(f, &items, i));
 		if (f->type == YAML_TYPE_ARRAY)
 			break;
 		free(items.first);
@@ -113,7 +113,7 @@ static void free_members(const struct yaml_schema *s, void *object)
 	yaml_each_field(f, s) free_member(f, object);
 }
 
-void yaml_free(const struct yaml_schema *s, void *object)
+void yaml_clear(const struct yaml_schema *s, void *object)
 {
 	free_members(s, object);
 	memset(object, 0, s->size);
@@ -216,7 +216,7 @@ int yaml_copy(const struct yaml_schema *s, void *to, const void *from)
 	memcpy(to, from, s->size);
 	err = own_members(s, to);
 	if (err)
-		yaml_free(s, to);
+		yaml_clear(s, to);
 	return err;
 }
 

@@ -130,7 +130,7 @@ static void write_items(struct writer *w, const struct yaml_field *f,
 			write_mapping(w, s, item, unset);
 	}
 	emit(w, &e, yaml_sequence_end_event_initialize(&e));
-	yaml_free(s, unset);
+	yaml_clear(s, unset);
 	free(unset);
 }
 
@@ -175,7 +175,7 @@ int yaml_write(const struct yaml_schema *s, const void *object, FILE *f)
 	yaml_emitter_set_width(&w.emitter, -1);
 	write_document(&w, s, object, unset);
 	yaml_emitter_delete(&w.emitter);
-	yaml_free(s, unset);
+	yaml_clear(s, unset);
 	free(unset);
 	if (!w.err && (fflush(f) || ferror(f)))
 		w.err = -EIO;
