@@ -87,7 +87,7 @@ static uint16_t successor(const struct cluster *c,
 	return plan_can_take(c, o, o->next) ? o->next : plan_choose(c, o);
 }
 
-/* Is it an owner of `host`, or (host 0) an orphan? Never one that was forced. */
+/* Is it an owner of `host`, or (host 0) an orphan? Forced ones are neither. */
 static bool is_affected(const struct cluster *c, uint16_t owner, uint16_t host)
 {
 	const struct cluster_owner *o = &c->owner[owner];

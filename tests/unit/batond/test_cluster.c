@@ -344,13 +344,17 @@ static void test_rescue_prefers_the_home(void **state)
 
 static void test_an_owner_without_host_is_not_guarded(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
+	uint16_t o = add_owner(STANDBY_PRIORITY, A, B, 0);
 
 	(void)state;
 	c->owner[o].host = 0;
 	c->owner[o].moved = NOW;
+	c->host[B].priority = 900; /* but the home comes first */
 	c->guards.min_move_interval = 10 * S;
+	c->guards.max_down_percent = 10;
 	cluster_plan(c);
+	cluster_host_down(c, C, NOW, r);
+	cluster_host_down(c, D, NOW, r);
 	assert_int_equal(c->owner[o].next, A);
 	cluster_retry(c, NOW, r);
 	assert_one_move(o, 0, A, MOVE_RESCUE);
