@@ -17,7 +17,8 @@ from pathlib import Path
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 HEADERS = "".join(f'#include "baton/{h}.h"\n'
-                  for h in ("abi", "flow", "maps", "probe", "reasons"))
+                  for h in ("abi", "flow", "host", "host_reasons", "maps",
+                            "probe", "reasons"))
 
 
 def _preprocess(text, *options):
@@ -60,6 +61,9 @@ C = {name.removeprefix("BATON_"): value
 
 MAPS = _expand("BATON_MAPS", "name", "key", "value")
 REASONS = _expand("BATON_REASONS", "name", "verdict", "label", "text")
+HOST_MAPS = _expand("BATON_HOST_MAPS", "name", "key", "value")
+HOST_REASONS = _expand("BATON_HOST_REASONS", "name", "verdict", "label", "text")
+HOST_WORDS = _expand("BATON_HOST_WORDS", "name", "label")
 FLOW_STATES = _expand("BATON_FLOW_STATES", "name", "label", "text")
 OWNER_STATES = _expand("BATON_OWNER_STATES", "name", "label")
 FORWARDS = _expand("BATON_FORWARDS", "name", "label")
@@ -240,6 +244,28 @@ class Probe(Record):
     _fields_ = [("magic", be32), ("type", u8), ("word", u8), ("host", be16),
                 ("session", be64), ("sequence", be64), ("sent", be64),
                 ("mac", be64)]
+
+
+class HostSettings(Record):
+    c_name = "struct baton_host_settings"
+    _fields_ = [("abi", u32), ("flags", u32), ("key", u64 * 2), ("word", u32),
+                ("probe_port", be16), ("gue_port", be16),
+                ("arp_ignore_was", u8), ("arp_announce_was", u8),
+                ("pad", u8 * 6)]
+
+
+class HostAddress(Record):
+    c_name = "struct baton_host_address"
+    _fields_ = [("word", Address), ("family", u32)]
+
+    @classmethod
+    def of(cls, text):
+        return cls(address(text), ipaddress.ip_address(text).version)
+
+
+class HostSession(Record):
+    c_name = "struct baton_host_session"
+    _fields_ = [("session", be64), ("host", u32), ("pad", u32)]
 
 
 RECORDS = Record.__subclasses__()
