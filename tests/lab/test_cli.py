@@ -12,8 +12,9 @@ import time
 
 import pytest
 
-BUILD = os.environ.get("BATON_BUILD", "build")
-BATON = os.path.join(BUILD, "baton")
+from harness.lab import BUILD
+
+BATON = str(BUILD / "baton")
 
 OK, REFUSED, USAGE, UNREACHABLE = range(4)
 

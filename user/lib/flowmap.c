@@ -37,8 +37,9 @@ static int map_table(struct flowmap *m, enum flowmap_family family,
 	void *words;
 	int fd;
 
-	fd = pinned_map(dir, name, BPF_MAP_TYPE_ARRAY, bucket, writable,
-			&entries, error);
+	/* The kernel lets no descriptor that is only for reading be mapped. */
+	fd = pinned_map(dir, name, BPF_MAP_TYPE_ARRAY, bucket, true, &entries,
+			error);
 	if (fd < 0)
 		return fd;
 	if (entries != buckets) {
