@@ -14,7 +14,7 @@
 #include "lib/ethtool.h"
 #include "lib/log.h"
 #include "lib/rtnl.h"
-#include "privileges.h"
+#include "lib/privileges.h"
 
 struct agent {
 	const char *path; /* of the configuration */
@@ -74,7 +74,6 @@ static int attach(struct agent *a, const char *name, struct rtnl *rtnl)
 	char why[DATAPATH_WHY];
 	struct rtnl_link link;
 	struct xdp_state state;
-	uint32_t before;
 	int err = rtnl_link(rtnl, name, &link);
 
 	if (err) {
@@ -86,16 +85,15 @@ static int attach(struct agent *a, const char *name, struct rtnl *rtnl)
 	}
 	if (!(link.flags & IFF_UP))
 		log_warning("%s is down: ip link set %s up", name, name);
-	before = link.xdp_id;
 	err = datapath_attach(&a->datapath, name, a->config->mode, &state, why);
-	if (err) {
+	if (err < 0) {
 		log_error("%s", why);
 		return err;
 	}
 	if (*why)
 		log_notice("%s", why);
 	log_info("%s: XDP program %u %s in %s mode", name, state.id,
-		 state.id == before ? "found" : "attached",
+		 err ? "found" : "attached",
 		 state.mode == XDP_GENERIC ? "generic" : "native");
 	ethtool_advise(name, link.kind, advise, NULL);
 	return 0;

@@ -84,7 +84,9 @@ static void cluster_host(struct batond *b, const struct config *to,
 		c->state = HOST_UP; /* nobody watches it: it is as good as up */
 	c->priority = h->priority;
 	c->capacity = h->capacity;
-	c->draining = h->drain;
+	b->drains[id] = h->drain;
+	c->draining = h->drain ||
+		      b->prober.target[id].word == BATON_WORD_DRAINING;
 	if (id > b->cluster.max_host)
 		b->cluster.max_host = id;
 	if (h->probe)

@@ -93,6 +93,7 @@ struct batond {
 	struct events events;
 	uint64_t started;
 
+	bool drains[BATON_MAX_HOSTS]; /* the operator wants it; with the lock */
 	struct note notes[NOTES_MAX];
 	uint32_t nr_notes, lost_notes;
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apply.h"
+
 /* --- the store -------------------------------------------------------------- */
 
 union baton_owner owner_word(const struct batond *b, uint16_t id)
@@ -91,6 +93,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		break;
 	case PROBER_WORD:
 		n.kind = NOTE_WORD;
+		h->draining = b->drains[host] || t->word == BATON_WORD_DRAINING;
 		if (t->word == BATON_WORD_LEAVING)
 			cluster_host_down(&b->cluster, host, now, &result);
 		else if (h->state == HOST_DOWN && t->detect.state == DETECT_UP)
@@ -229,8 +232,10 @@ void failover_tell(struct batond *b)
 	memcpy(notes, b->notes, n * sizeof(notes[0]));
 	b->nr_notes = 0;
 	b->lost_notes = 0;
+	apply_owner_states(b);
 	failover_show_plan(b);
 	prober_unlock(&b->prober);
+	apply_rings(b);
 
 	/* Whatever the order of the causes, people read in order of time. */
 	for (uint32_t i = 0; i < n; i++)

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/privileges.h"
+
 /* Not the highest: the kernel's own real-time threads come first. */
 #define PRIORITY 40
 
@@ -276,6 +278,7 @@ static void *run(void *arg)
 	eventfd_t ignored;
 
 	p->realtime = !pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
+	privileges_drop();
 	while (!__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
 		uint64_t next = round_of_probes(p), now = prober_now();
 		uint64_t wait = next > now + TOGETHER ? next - now : TOGETHER;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "privileges.h"
+#include "lib/privileges.h"
 
 #include <cap-ng.h>
 #include <errno.h>
