@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -293,10 +294,13 @@ static void *run(void *arg)
 
 int prober_start(struct prober *p)
 {
+	static const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int err;
 
-	/* Pages that were touched stay, so a failure costs no page fault. */
-	mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	/* Pages that were touched stay, so a failure costs no page fault. The
+	 * limit goes first, or memory could not grow without the privilege. */
+	if (!setrlimit(RLIMIT_MEMLOCK, &all))
+		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 	err = pthread_create(&p->thread, NULL, run, p);
 	p->running = !err;
 	return -err;
