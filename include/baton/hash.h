@@ -25,17 +25,21 @@ static inline __attribute__((always_inline)) __u64 baton_mix(__u64 x)
 /*
  * Hash of a key of n words, n being 1 (IPv4) or 3 (IPv6). The low and the high
  * half are used independently of each other.
+ *
+ * Each word is mixed before the next comes in: two that were only combined
+ * could cancel out, whatever the seed. (Words 0 and 1 of an IPv6 flow's key do,
+ * as the tag in the one is made of the address in the other.)
  */
 static inline __attribute__((always_inline)) __u64
 baton_hash(const __u64 *seed, const __u64 *word, int n)
 {
-	__u64 h = word[0] ^ seed[0];
+	__u64 h = baton_mix(word[0] ^ seed[0]);
 
 	if (n == 3) {
-		h = baton_mix(h ^ word[1]) + seed[1];
-		h ^= word[2];
+		h = baton_mix((h ^ word[1]) + seed[1]);
+		h = baton_mix(h ^ word[2]);
 	}
-	return baton_mix(h);
+	return h;
 }
 
 /* Map 32 bits of hash onto [0, n) without division or bias worth naming. */
