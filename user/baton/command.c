@@ -140,8 +140,7 @@ static json_t *list(const char *text)
 	while (*text) {
 		size_t len = strcspn(text, ",");
 
-		if (len &&
-		    json_array_append_new(items, list_item(text, len))) {
+		if (len && json_array_append_new(items, list_item(text, len))) {
 			json_decref(items);
 			return NULL;
 		}

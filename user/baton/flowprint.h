@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Connections, one after the other, for people or as a JSON array. */
+/*
+ * Connections, one after the other: for people, or as a JSON array with one
+ * of them to a line.
+ */
 #ifndef BATON_FLOWPRINT_H
 #define BATON_FLOWPRINT_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ int main(int argc, char **argv)
 	bool help = false;
 	int status = STATUS_OK, c;
 
+	/* There is one thread, and there may be millions of lines. */
+	__fsetlocking(stdout, FSETLOCKING_BYCALLER);
 	defaults(&o);
 	while (!status && (c = getopt_long(argc, argv, "s:b:t:jpaVh",
 					   long_options, NULL)) != -1) {

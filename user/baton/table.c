@@ -79,20 +79,25 @@ void table_cell(struct table *t, enum colour colour, const char *text)
 		t->width[column] = width;
 }
 
+static void spaces(FILE *f, size_t n)
+{
+	while (n--)
+		putc(' ', f);
+}
+
 static void print_cell(const struct table *t, size_t column, enum colour colour,
 		       const char *text, FILE *f, bool coloured)
 {
-	int pad = (int)(t->width[column] - width_of(text));
+	size_t pad = t->width[column] - width_of(text);
 	bool last = column == t->nr_columns - 1;
 
 	if (t->columns[column].right)
-		fprintf(f, "%*s", pad, "");
+		spaces(f, pad);
 	text_coloured(f, colour, coloured, text);
 	if (last)
 		putc('\n', f);
 	else
-		fprintf(f, "%*s", t->columns[column].right ? GAP : pad + GAP,
-			"");
+		spaces(f, t->columns[column].right ? GAP : pad + GAP);
 }
 
 void table_flush(struct table *t, FILE *f, bool colour)
