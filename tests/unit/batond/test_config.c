@@ -280,12 +280,39 @@ static void test_example(void **state)
 	config_free(&c);
 }
 
+/* The example in the manual, between its first .Bd and .Ed */
+#define MANUAL "docs/man/baton.yaml.5"
+
+static void test_manual(void **state)
+{
+	static char text[1 << 16];
+	char *begin, *end;
+	struct config c;
+	FILE *f;
+
+	(void)state;
+	f = fopen(MANUAL, "r");
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	begin = strstr(text, "\n.Bd");
+	assert_non_null(begin);
+	begin = strchr(begin + 1, '\n');
+	end = strstr(begin, "\n.Ed");
+	assert_non_null(end);
+	*end = '\0';
+	expect_good(&c, begin);
+	assert_int_equal(c.nr_services, 1);
+	config_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
 		cmocka_unit_test(test_profiles), cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_file),	 cmocka_unit_test(test_example),
+		cmocka_unit_test(test_manual),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
