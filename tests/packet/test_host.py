@@ -210,6 +210,12 @@ def test_udp_length_that_does_not_fit(host, length):
     assert host.run(frame).reason == "drop_probe_malformed"
 
 
+def test_ip_length_that_does_not_fit(host):
+    """The UDP length is that of a probe, but IP says that there is more."""
+    frame = probe_frame(4, bytes(probe.ask(KEY)) + bytes(4), len=48)
+    assert host.run(frame).reason == "drop_probe_malformed"
+
+
 def test_answers_are_not_answered(host):
     reply = probe.answer(KEY, probe.ask(KEY))
     assert host.run(probe_frame(4, reply)).reason == "drop_probe_malformed"

@@ -13,8 +13,8 @@
 #include "lib/bpffs.h"
 #include "lib/ethtool.h"
 #include "lib/log.h"
-#include "lib/rtnl.h"
 #include "lib/privileges.h"
+#include "lib/rtnl.h"
 
 struct agent {
 	const char *path; /* of the configuration */

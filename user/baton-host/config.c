@@ -173,6 +173,11 @@ static int finish(struct config *c, const char *file, int err,
 	if (err)
 		return err;
 	err = gather_interfaces(c, file, e);
+	if (!c->nr_switches)
+		err = config_error(e, file, 0,
+				   "switches: the list is empty; the "
+				   "addresses that the switch sends from are "
+				   "expected");
 	more = check_addresses(c, file, e);
 	return err ? err : more;
 }

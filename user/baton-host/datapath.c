@@ -162,7 +162,7 @@ int datapath_attach(struct datapath *d, const char *ifname, enum xdp_mode mode,
 	if (!err && state->id && xdp_uses_map(state->id, settings) &&
 	    !memcmp(state->tag, d->tag, sizeof(d->tag)) &&
 	    (mode == XDP_AUTO || mode == state->mode))
-		return 0;
+		return 1;
 	skel = open_program(&d->pins);
 	if (!skel)
 		return fail(-errno, why, "cannot open the XDP program");

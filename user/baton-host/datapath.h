@@ -26,7 +26,7 @@ struct datapath {
 int datapath_open(struct datapath *d, const char *dir, char why[DATAPATH_WHY]);
 void datapath_close(struct datapath *d);
 
-/* Attach to one interface, unless it has this program already. `why` is
+/* Attach to one interface: 0; or 1 if it has this program already. `why` is
  * always filled, as by xdp_attach(). */
 int datapath_attach(struct datapath *d, const char *ifname, enum xdp_mode mode,
 		    struct xdp_state *state, char why[DATAPATH_WHY]);
