@@ -24,7 +24,11 @@
 #include "icmp.h"
 
 #define MAX_VLANS 2
-#define MAX_EXTENSIONS 8 /* IPv6 extension headers that are followed */
+
+/* IPv6 extension headers that are followed: so many, and so long together
+ * that the transport header is in the linear part, whatever the driver. */
+#define MAX_EXTENSIONS 8
+#define MAX_EXTENSION_BYTES 1024
 
 struct vlan_header {
 	__be16 tci;
@@ -191,15 +195,16 @@ struct extension {
 };
 
 /*
- * Follow IPv6 extension headers (RFC 8200 section 4), from `at`, to the
+ * Follow IPv6 extension headers (RFC 8200 section 4), from `start`, to the
  * transport header. Leaves the outcome in p: l4, protocol, first_fragment, id
  * and, unless the transport header is to be read, kind.
  */
 static __noinline int walk_extensions(struct xdp_md *ctx, struct packet *p,
-				      __u32 at)
+				      __u32 start)
 {
 	struct extension e;
 	__u8 next = p->protocol;
+	__u32 at = start;
 	int i;
 
 	for (i = 0; i <= MAX_EXTENSIONS; i++) {
@@ -221,29 +226,29 @@ static __noinline int walk_extensions(struct xdp_md *ctx, struct packet *p,
 		if (i == MAX_EXTENSIONS ||
 		    bpf_xdp_load_bytes(ctx, at, &e, sizeof(e)))
 			break;
-		if (next == IPPROTO_FRAGMENT) {
+		if (next == IPPROTO_FRAGMENT)
 			size = 8;
-			/* An atomic fragment (RFC 6946) is a whole packet. */
-			if (e.fragment & bpf_htons(0xfff9)) {
-				p->id = e.id;
-				p->first_fragment = 1;
-			}
+		else if (next == IPPROTO_AH)
+			size = (e.length + 2) * 4;
+		else
+			size = (e.length + 1) * 8;
+		at += size;
+		if (at > p->l3 + p->length || at > start + MAX_EXTENSION_BYTES)
+			break;
+		/* An atomic fragment (RFC 6946) is a whole packet. */
+		if (next == IPPROTO_FRAGMENT &&
+		    e.fragment & bpf_htons(0xfff9)) {
+			p->id = e.id;
+			p->first_fragment = 1;
 			if (e.fragment & bpf_htons(0xfff8)) {
 				p->first_fragment = 0;
 				p->protocol = e.next;
-				p->l4 = at + size;
+				p->l4 = at;
 				p->kind = PACKET_LATER_FRAGMENT;
 				return -1;
 			}
-		} else if (next == IPPROTO_AH) {
-			size = (e.length + 2) * 4;
-		} else {
-			size = (e.length + 1) * 8;
 		}
 		next = e.next;
-		at += size;
-		if (at > p->l3 + p->length)
-			break;
 	}
 	p->kind = PACKET_BAD_EXTENSION;
 	return -1;
