@@ -57,13 +57,18 @@ class Attr(ctypes.Structure):
 
 
 class ObjAttr(Attr):
-    _fields_ = [("pathname", ctypes.c_uint64), ("bpf_fd", ctypes.c_uint32),
+    _fields_ = [("pathname", ctypes.c_char_p), ("bpf_fd", ctypes.c_uint32),
                 ("file_flags", ctypes.c_uint32)]
 
 
 class ElemAttr(Attr):
-    _fields_ = [("map_fd", ctypes.c_uint32), ("key", ctypes.c_uint64),
-                ("value", ctypes.c_uint64), ("flags", ctypes.c_uint64)]
+    _fields_ = [("map_fd", ctypes.c_uint32), ("key", ctypes.c_char_p),
+                ("value", ctypes.c_void_p), ("flags", ctypes.c_uint64)]
+
+
+class UpdateAttr(Attr):
+    _fields_ = [("map_fd", ctypes.c_uint32), ("key", ctypes.c_char_p),
+                ("value", ctypes.c_char_p), ("flags", ctypes.c_uint64)]
 
 
 class IdAttr(Attr):
@@ -81,7 +86,7 @@ class TestRunAttr(Attr):
     _fields_ = [("prog_fd", ctypes.c_uint32), ("retval", ctypes.c_uint32),
                 ("data_size_in", ctypes.c_uint32),
                 ("data_size_out", ctypes.c_uint32),
-                ("data_in", ctypes.c_uint64), ("data_out", ctypes.c_uint64),
+                ("data_in", ctypes.c_char_p), ("data_out", ctypes.c_void_p),
                 ("repeat", ctypes.c_uint32), ("duration", ctypes.c_uint32),
                 ("ctx_size_in", ctypes.c_uint32),
                 ("ctx_size_out", ctypes.c_uint32),
@@ -154,10 +159,8 @@ class Object:
 
     @classmethod
     def pinned(cls, path):
-        name = ctypes.create_string_buffer(os.fsencode(path))
-        attr = ObjAttr(pathname=ctypes.addressof(name))
         try:
-            return cls(bpf(OBJ_GET, attr))
+            return cls(bpf(OBJ_GET, ObjAttr(pathname=os.fsencode(path))))
         except OSError as e:
             raise OSError(e.errno, e.strerror, str(path)) from None
 
@@ -166,8 +169,7 @@ class Object:
         return cls(bpf(cls.by_id_command, IdAttr(id=object_id)))
 
     def pin(self, path):
-        name = ctypes.create_string_buffer(os.fsencode(path))
-        bpf(OBJ_PIN, ObjAttr(pathname=ctypes.addressof(name), bpf_fd=self.fd))
+        bpf(OBJ_PIN, ObjAttr(pathname=os.fsencode(path), bpf_fd=self.fd))
 
     @property
     def info(self):
@@ -223,7 +225,7 @@ class Map(Object):
         if len(key) != self.key_size:
             raise ValueError(f"{self.name}: key of {len(key)} bytes, "
                              f"expected {self.key_size}")
-        return ctypes.create_string_buffer(key, len(key))
+        return key
 
     def lookup(self, key):
         """The value, or None. Of a per-CPU map: a list, one per CPU."""
@@ -231,7 +233,7 @@ class Map(Object):
         value = ctypes.create_string_buffer(self._size())
         try:
             bpf(MAP_LOOKUP_ELEM,
-                ElemAttr(map_fd=self.fd, key=ctypes.addressof(key),
+                ElemAttr(map_fd=self.fd, key=key,
                          value=ctypes.addressof(value)))
         except OSError as e:
             if e.errno == errno.ENOENT:
@@ -252,18 +254,15 @@ class Map(Object):
         if len(value) != self._size():
             raise ValueError(f"{self.name}: value of {len(value)} bytes, "
                              f"expected {self._size()}")
-        key = self._key(key)
-        value = ctypes.create_string_buffer(value, len(value))
         bpf(MAP_UPDATE_ELEM,
-            ElemAttr(map_fd=self.fd, key=ctypes.addressof(key),
-                     value=ctypes.addressof(value), flags=flags))
+            UpdateAttr(map_fd=self.fd, key=self._key(key), value=value,
+                       flags=flags))
 
     def delete(self, key):
         """False if there is no such key."""
-        key = self._key(key)
         try:
             bpf(MAP_DELETE_ELEM,
-                ElemAttr(map_fd=self.fd, key=ctypes.addressof(key)))
+                ElemAttr(map_fd=self.fd, key=self._key(key)))
         except OSError as e:
             if e.errno == errno.ENOENT:
                 return False
@@ -275,17 +274,16 @@ class Map(Object):
         after = None
         while True:
             found = ctypes.create_string_buffer(self.key_size)
-            attr = ElemAttr(map_fd=self.fd, value=ctypes.addressof(found))
-            if after is not None:
-                attr.key = ctypes.addressof(after)
             try:
-                bpf(MAP_GET_NEXT_KEY, attr)
+                bpf(MAP_GET_NEXT_KEY,
+                    ElemAttr(map_fd=self.fd, key=after,
+                             value=ctypes.addressof(found)))
             except OSError as e:
                 if e.errno == errno.ENOENT:
                     return
                 raise
-            yield found.raw
-            after = found
+            after = found.raw
+            yield after
 
     def items(self):
         for key in list(self.keys()):
@@ -375,6 +373,10 @@ class Program(Object):
     info_type = ProgInfo
     by_id_command = PROG_GET_FD_BY_ID
 
+    def __init__(self, fd):
+        super().__init__(fd)
+        self._out = b""
+
     def map_ids(self):
         """Ids of the maps that the program uses."""
         count = self.info.nr_map_ids
@@ -387,16 +389,18 @@ class Program(Object):
         """Run an XDP program on a frame, or another on its data. `room` is
         how much the packet may grow. ifindex 0: no context is given."""
         data = bytes(data)
-        source = ctypes.create_string_buffer(data, len(data))
-        out = ctypes.create_string_buffer(len(data) + room)
-        attr = TestRunAttr(prog_fd=self.fd, repeat=repeat,
-                           data_size_in=len(data), data_size_out=len(out),
-                           data_in=ctypes.addressof(source),
-                           data_out=ctypes.addressof(out))
+        if len(self._out) < len(data) + room:
+            self._out = ctypes.create_string_buffer(2 * len(data) + room)
+        attr = TestRunAttr(prog_fd=self.fd, repeat=repeat, data_in=data,
+                           data_size_in=len(data),
+                           data_out=ctypes.addressof(self._out),
+                           data_size_out=len(data) + room)
         if ifindex:
             context = XdpMd(data_end=len(data), ingress_ifindex=ifindex,
                             rx_queue_index=queue)
             attr.ctx_in = ctypes.addressof(context)
             attr.ctx_size_in = ctypes.sizeof(context)
         bpf(PROG_TEST_RUN, attr)
-        return Run(attr.retval, out.raw[:attr.data_size_out], attr.duration)
+        return Run(attr.retval,
+                   ctypes.string_at(self._out, attr.data_size_out),
+                   attr.duration)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The frames that the bench sends, as the generator writes them and the sink
+ * checks them: Ethernet, IP without options, TCP, and this payload. A flow is
+ * a number; it becomes the low half of the client's address and its port, so
+ * that one addition each keeps both checksums right.
+ */
+#ifndef BENCH_FRAME_H
+#define BENCH_FRAME_H
+
+#include <linux/types.h>
+
+#define FRAME_PORT 20000 /* client port of the first 65536 flows */
+#define FRAME_ETH 14
+#define FRAME_TCP 20
+#define FRAME_MAX 104 /* room for any frame, whole words */
+
+#define FRAME_IP(family) ((family) == 4 ? 20 : 40)
+#define FRAME_HEADERS(family) (FRAME_ETH + FRAME_IP(family) + FRAME_TCP)
+#define FRAME_SIZE(family)                                                     \
+	(FRAME_HEADERS(family) + (int)sizeof(struct frame_payload))
+
+/* In the sender's byte order, which is the reader's. */
+struct frame_payload {
+	__u64 sequence; /* from 1, without a gap */
+	__u64 flow;
+	__u64 check; /* of the two above, see frame_check() */
+};
+
+static inline __attribute__((always_inline)) __u64 frame_check(__u64 sequence,
+							       __u64 flow)
+{
+	return (sequence ^ flow << 40) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* What the generator is told when it is loaded. */
+struct generator_config {
+	__u32 flows; /* flow numbers are below this */
+	__u8 sequential; /* one flow after the other, else at random */
+	__u8 stamp; /* write the payload, and wait for the sinks */
+	__u8 family; /* 4 or 6 */
+	__u8 pad;
+	__u64 template[FRAME_MAX / 8]; /* the frame of flow 0 without port:
+					* checksums as sums, see generator */
+	__u32 ip_sum; /* of the template's IPv4 header */
+	__u32 tcp_sum; /* of its TCP header and pseudo header */
+};
+
+/* What a sink is told when it is loaded. */
+struct sink_config {
+	__u32 sink; /* which record is its own */
+	__u32 check; /* look at what arrives, else only count */
+};
+
+/* What one sink saw; reset by user space between measurements. */
+struct sink_record {
+	__u64 packets;
+	__u64 first; /* sequence number of the first packet, 0: none came */
+	__u64 last;
+	__u64 torn; /* a checksum or the payload was wrong */
+	__u64 gaps; /* sequence numbers that did not come, in between */
+	__u64 disorder; /* came after a higher number */
+};
+
+#define SINKS 2 /* entries of the map `sinks` */
+#define WINDOW 128 /* frames under way: less than a veth ring's 256 */
+
+#endif

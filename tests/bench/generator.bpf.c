@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes a frame, whatever became of the last one that was in the buffer, and
+ * jumps to the program under test. Run with BPF_PROG_TEST_RUN, for timing with
+ * many repetitions, or with live frames as a source of packets.
+ */
+#include <linux/bpf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "frame.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile struct generator_config config;
+
+struct state {
+	__u64 random;
+	__u64 sequence; /* of the last frame */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct state);
+} state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SINKS);
+	__type(key, __u32);
+	__type(value, struct sink_record);
+} sinks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} under_test SEC(".maps");
+
+/* A linear congruential generator; its high half is what is random. */
+static __always_inline __u32 next_flow(struct state *s)
+{
+	if (config.sequential)
+		return (s->sequence - 1) % config.flows;
+	s->random = s->random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (s->random >> 32) * config.flows >> 32;
+}
+
+/* Frames that left and did not arrive yet. */
+static __always_inline __u64 under_way(const struct state *s)
+{
+	__u64 arrived = 0;
+
+	for (__u32 i = 0; i < SINKS; i++) {
+		__u32 key = i;
+		struct sink_record *r = bpf_map_lookup_elem(&sinks, &key);
+
+		if (r)
+			arrived += *(volatile __u64 *)&r->packets;
+	}
+	return s->sequence - arrived;
+}
+
+static __always_inline __u16 folded(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static __always_inline void write_headers(void *data, __u32 flow, int family)
+{
+	__be16 low = bpf_htons(flow & 0xffff);
+	__be16 port = bpf_htons(FRAME_PORT + (flow >> 16));
+	struct tcphdr *tcp = data + FRAME_ETH + FRAME_IP(family);
+	__u64 *words = data;
+
+	/* in whole words: what is too much is overwritten or not looked at */
+#pragma unroll
+	for (int i = 0; i < (FRAME_HEADERS(family) + 7) / 8; i++)
+		words[i] = config.template[i];
+	if (family == 4) {
+		struct iphdr *ip = data + FRAME_ETH;
+
+		((__be16 *)&ip->saddr)[1] = low;
+		ip->check = ~folded(config.ip_sum + low);
+	} else {
+		struct ipv6hdr *ip = data + FRAME_ETH;
+
+		((__be16 *)&ip->saddr)[7] = low;
+	}
+	tcp->source = port;
+	tcp->check = ~folded(config.tcp_sum + low + port);
+}
+
+/* The payload belongs to the TCP checksum. */
+static __always_inline void write_payload(void *data, __u64 sequence,
+					  __u32 flow, int family)
+{
+	struct tcphdr *tcp = data + FRAME_ETH + FRAME_IP(family);
+	struct frame_payload *payload = (void *)(tcp + 1);
+	struct frame_payload value = {
+		.sequence = sequence,
+		.flow = flow,
+		.check = frame_check(sequence, flow),
+	};
+	__s64 sum;
+
+	__builtin_memcpy(payload, &value, sizeof(value));
+	sum = bpf_csum_diff(NULL, 0, (void *)&value, sizeof(value),
+			    (__u16)~tcp->check);
+	tcp->check = ~folded(sum);
+}
+
+static __always_inline int generate(struct xdp_md *ctx, struct state *s,
+				    int family)
+{
+	int grown = ctx->data_end - ctx->data - FRAME_SIZE(family);
+	void *data, *end;
+	__u32 flow;
+
+	if (grown && bpf_xdp_adjust_head(ctx, grown))
+		return XDP_ABORTED;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (data + FRAME_SIZE(family) > end)
+		return XDP_ABORTED;
+	s->sequence++;
+	flow = next_flow(s);
+	write_headers(data, flow, family);
+	if (config.stamp)
+		write_payload(data, s->sequence, flow, family);
+	bpf_tail_call(ctx, &under_test, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int generator(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct state *s = bpf_map_lookup_elem(&state, &zero);
+
+	if (!s)
+		return XDP_ABORTED;
+	if (config.stamp && under_way(s) >= WINDOW)
+		return XDP_DROP;
+	return config.family == 4 ? generate(ctx, s, 4) : generate(ctx, s, 6);
+}
