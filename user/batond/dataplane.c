@@ -21,6 +21,7 @@
 #include "switch.skel.h"
 
 #define ENTRY "baton_entry"
+#define LOCK_PATIENCE 3000000000ULL /* ns */
 
 /* Room for the flows asked for, with hardly any bucket overflowing: four
  * slots for every 4/3 flows (tests/unit/batond/test_flowtable.c). */
@@ -362,6 +363,23 @@ out:
 	return err;
 }
 
+/*
+ * A batond that was killed holds its lock until the kernel has taken all of it
+ * down, which takes a while with so much memory mapped; whoever restarts it at
+ * once should not have to know.
+ */
+static int patient_lock(const char *dir)
+{
+	uint64_t until = now_ns() + LOCK_PATIENCE;
+	int lock = bpffs_lock(dir);
+
+	while (lock == -EBUSY && now_ns() < until) {
+		usleep(10000);
+		lock = bpffs_lock(dir);
+	}
+	return lock;
+}
+
 int dataplane_open(struct dataplane *d, const char *dir,
 		   const struct dataplane_geometry *g, char why[DATAPLANE_WHY])
 {
@@ -380,7 +398,7 @@ int dataplane_open(struct dataplane *d, const char *dir,
 			    d->dir ? step : "", strerror(-err),
 			    err == -EPERM || err == -EACCES ? " (run as root)"
 							    : "");
-	d->lock = bpffs_lock(dir);
+	d->lock = patient_lock(dir);
 	if (d->lock < 0)
 		return fail(why, d->lock,
 			    d->lock == -EBUSY ? "%s is held by another batond "
