@@ -3,7 +3,9 @@
 # baton: build, test, measure, install. `make help` lists the targets.
 
 O ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= /usr/sbin/bpftool
 PYTHON ?= /usr/bin/python3
@@ -62,11 +64,19 @@ UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(UNIT_SRCS:%.c=$(O)/san/%)
 FUZZ_SRCS := $(wildcard tests/fuzz/*/fuzz_*.c)
 FUZZERS := $(FUZZ_SRCS:%.c=$(O)/fuzz/%)
-BENCH_SRCS := $(wildcard tests/bench/*.c)
+BENCH_SRCS := $(filter-out %.bpf.c,$(wildcard tests/bench/*.c))
 XDPBENCH := $(if $(BENCH_SRCS),$(O)/xdpbench)
 
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider
 TESTS ?= tests
+
+# `make V=1` shows commands whole
+ifeq ($(V),)
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$@);
+else
+say =
+endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -94,11 +104,13 @@ deps: ## install what is missing, with apt (as root)
 
 $(O)/%.bpf.o: %.bpf.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 $(O)/skel/%.skel.h: $(O)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@
 
 # --- programs: $(1) a component; variants plain, san(itized) and fuzz -------
 
@@ -106,38 +118,45 @@ ALL_CFLAGS = $(CFLAGS) $(WARNINGS) $(HARDENING) -std=gnu11
 
 $(O)/obj/%.o: %.c | $(SKELS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 SAN_CFLAGS = -O1 -g $(WARNINGS) -std=gnu11 $(SANITIZE)
 
 $(O)/san/%.o: %.c | $(SKELS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(SAN_CFLAGS) -MMD -MP -c $< -o $@
 
 FUZZ_CFLAGS = -O1 -g -std=gnu11 -Wall -Wextra -Werror \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 
 $(O)/fuzz/%.o: %.c | $(SKELS)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
 define component
 $(1)_OBJS := $$(patsubst %.c,%.o,$$(LIB_SRCS) $$(wildcard user/$(1)/*.c))
 $$(O)/$(1): $$(addprefix $$(O)/obj/,$$($(1)_OBJS))
-	$$(CC) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
 $$(O)/san/tests/unit/$(1)/test_%: $$(O)/san/tests/unit/$(1)/test_%.o \
 		$$(addprefix $$(O)/san/,$$(filter-out %/main.o,$$($(1)_OBJS)))
-	$$(CC) $$(SANITIZE) $$^ $$(LDLIBS) -lcmocka -o $$@
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(SANITIZE) $$^ $$(LDLIBS) -lcmocka -o $$@
 $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 		$$(addprefix $$(O)/fuzz/,$$(filter-out %/main.o,$$($(1)_OBJS)))
-	$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
+	$$(call say,LINK)
+	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
 $(foreach c,$(COMPONENTS),$(eval $(call component,$(c))))
 
 # the bench's own program
 $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 		$(LIB_SRCS:%.c=$(O)/obj/%.o) $(TEST_BPF_OBJS)
-	$(CC) $(LDFLAGS) $(filter %.o,$(filter-out %.bpf.o,$^)) $(LDLIBS) -o $@
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$(filter-out %.bpf.o,$^)) $(LDLIBS) -o $@
 
 # --- tests ------------------------------------------------------------------
 
