@@ -16,7 +16,9 @@ struct check {
 	bool sound;
 	struct config_errors *e;
 	int err;
-	struct config_index ports, hosts, owners, services, profiles;
+	struct config_index ports, hosts, owners, services,
+		profiles; /* by name */
+	struct config_index addresses, macs; /* of hosts */
 };
 
 /* An object for messages: what it is, its name, and where it stands. */
@@ -76,7 +78,7 @@ static const char *near(const struct config_index *x, const char *name,
 	size_t i;
 
 	for (i = 0; i < x->n; i++)
-		suggest_try(&suggest, x->names[i]);
+		suggest_try(&suggest, x->objects[i]);
 	text[0] = '\0';
 	if (suggest.best && *suggest.best)
 		snprintf(text, NEAR_TEXT, "; did you mean \"%s\"?",
@@ -89,24 +91,29 @@ static void check_known(struct check *k, struct subject s, const char *what,
 {
 	char text[NEAR_TEXT];
 
-	if (!k->sound || !*name || config_index_has(x, name))
+	if (!k->sound || !*name || config_index_find(x, name))
 		return;
 	wrong(k, s, "there is no %s \"%s\"%s", what, name, near(x, name, text));
 }
 
+/* The name is the first member of all objects. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 /* `line`: where the objects of the index keep theirs */
-static void check_twins(struct check *k, const char *what,
+static void check_names(struct check *k, const char *what,
 			const struct config_index *x, size_t line)
 {
-	size_t i, first = 0;
+	size_t i;
 
-	for (i = 1; i < x->n; i++) {
-		const char *object = x->names[i], *earlier = x->names[first];
+	for (i = 0; i < x->n; i++) {
+		const char *object = x->objects[i];
+		const char *earlier = config_index_earlier(x, i);
 		struct subject s = { what, object, *(int *)(object + line) };
 
-		if (strcmp(object, earlier))
-			first = i;
-		else if (*object)
+		if (earlier && *object)
 			wrong(k, s,
 			      "is there twice, first on line %d; expected once",
 			      *(int *)(earlier + line));
@@ -133,21 +140,57 @@ static bool is_tunnel(const struct config_host *h)
 	return h->forward != BATON_FORWARD_L2;
 }
 
-static void check_host_pair(struct check *k, const struct config_host *h,
-			    const struct config_host *first)
+static int by_address(const void *a, const void *b)
 {
-	char text[OTHER_TEXT], address[ADDR_TEXT], mac[MAC_TEXT];
-	struct subject s = SUBJECT("host", h);
+	const struct config_host *ha = a, *hb = b;
+	int order = ha->address.family - hb->address.family;
 
-	if (h->address.family && addr_equal(&h->address, &first->address))
-		wrong(k, s, "address %s is that of %s",
-		      addr_format(&h->address, address),
+	return order ? order
+		     : memcmp(ha->address.word, hb->address.word,
+			      sizeof(ha->address.word));
+}
+
+static int by_mac(const void *a, const void *b)
+{
+	const struct config_host *ha = a, *hb = b;
+
+	return memcmp(ha->mac, hb->mac, sizeof(ha->mac));
+}
+
+static void check_addresses(struct check *k)
+{
+	char text[OTHER_TEXT], address[ADDR_TEXT];
+	size_t i;
+
+	for (i = 0; i < k->addresses.n; i++) {
+		const struct config_host *h = k->addresses.objects[i], *first;
+
+		first = config_index_earlier(&k->addresses, i);
+		if (first && h->address.family)
+			wrong(k, SUBJECT("host", h), "address %s is that of %s",
+			      addr_format(&h->address, address),
+			      other(SUBJECT("host", first), text));
+	}
+}
+
+static void check_macs(struct check *k)
+{
+	char text[OTHER_TEXT], mac[MAC_TEXT];
+	size_t i;
+
+	for (i = 0; i < k->macs.n; i++) {
+		const struct config_host *h = k->macs.objects[i], *first;
+
+		first = config_index_earlier(&k->macs, i);
+		if (!first || mac_is_zero(h->mac))
+			continue;
+		/* Tunnels to several hosts may share a router's MAC. */
+		if (is_tunnel(h) && is_tunnel(first))
+			continue;
+		wrong(k, SUBJECT("host", h), "mac %s is that of %s",
+		      mac_format(h->mac, mac),
 		      other(SUBJECT("host", first), text));
-	/* Tunnels to several hosts may share a router, and so its MAC. */
-	if (!mac_is_zero(h->mac) && !memcmp(h->mac, first->mac, 6) &&
-	    !(is_tunnel(h) && is_tunnel(first)))
-		wrong(k, s, "mac %s is that of %s", mac_format(h->mac, mac),
-		      other(SUBJECT("host", first), text));
+	}
 }
 
 static bool is_switch(const struct config *c, const struct addr *a)
@@ -160,17 +203,14 @@ static void check_host(struct check *k, const struct config_host *h)
 {
 	struct subject s = SUBJECT("host", h);
 	char text[OTHER_TEXT], address[ADDR_TEXT];
-	const struct config_host *first;
 
-	for (first = k->c->hosts; first < h; first++)
-		check_host_pair(k, h, first);
 	if (is_switch(k->c, &h->address))
 		wrong(k, s, "address %s is that of %s",
 		      addr_format(&h->address, address),
 		      other(the_switch(k), text));
 	check_profile(k, s, h->profile);
 	if (k->sound && *h->interface &&
-	    !config_index_has(&k->ports, h->interface))
+	    !config_index_find(&k->ports, h->interface))
 		wrong(k, s,
 		      "interface \"%s\" is no port of the switch; list it in "
 		      "ports:",
@@ -245,8 +285,8 @@ static bool overlap(const struct config_service *a,
 
 static void check_vip(struct check *k, const struct config_service *s)
 {
+	const struct config_host key = { .address = s->vip }, *h;
 	char text[OTHER_TEXT], address[ADDR_TEXT];
-	size_t i;
 
 	if (!s->vip.family)
 		return;
@@ -254,14 +294,10 @@ static void check_vip(struct check *k, const struct config_service *s)
 	if (is_switch(k->c, &s->vip))
 		wrong(k, SUBJECT("service", s), "vip %s is the address of %s",
 		      address, other(the_switch(k), text));
-	for (i = 0; i < k->c->nr_hosts; i++) {
-		const struct config_host *h = &k->c->hosts[i];
-
-		if (addr_equal(&s->vip, &h->address))
-			wrong(k, SUBJECT("service", s),
-			      "vip %s is the address of %s", address,
-			      other(SUBJECT("host", h), text));
-	}
+	h = config_index_find(&k->addresses, &key);
+	if (h)
+		wrong(k, SUBJECT("service", s), "vip %s is the address of %s",
+		      address, other(SUBJECT("host", h), text));
 }
 
 static void check_service_owners(struct check *k,
@@ -272,13 +308,16 @@ static void check_service_owners(struct check *k,
 	uint64_t weight = 0;
 	size_t i;
 
-	if (config_index_make(&x, s->owners, s->nr_owners, sizeof(*s->owners)))
+	if (config_index_make(&x, s->owners, s->nr_owners, sizeof(*s->owners),
+			      by_name))
 		k->err = -ENOMEM;
-	for (i = 1; x.names && i < x.n; i++) {
-		if (*x.names[i] && !strcmp(x.names[i], x.names[i - 1]))
+	for (i = 0; i < x.n; i++) {
+		const char *name = x.objects[i];
+
+		if (*name && config_index_earlier(&x, i))
 			wrong(k, subject,
 			      "owner \"%s\" is listed twice; expected once",
-			      x.names[i]);
+			      name);
 	}
 	config_index_free(&x);
 	for (i = 0; i < s->nr_owners; i++) {
@@ -318,10 +357,15 @@ static int make_indexes(struct check *k)
 {
 	const struct config *c = k->c;
 
-#define MAKE(list)                                                             \
-	config_index_make(&k->list, c->list, c->nr_##list, sizeof(*c->list))
-	return MAKE(ports) || MAKE(hosts) || MAKE(owners) || MAKE(services) ||
-			       MAKE(profiles)
+#define MAKE(index, list, compare)                                             \
+	config_index_make(&k->index, c->list, c->nr_##list, sizeof(*c->list),  \
+			  compare)
+	return MAKE(ports, ports, by_name) || MAKE(hosts, hosts, by_name) ||
+			       MAKE(owners, owners, by_name) ||
+			       MAKE(services, services, by_name) ||
+			       MAKE(profiles, profiles, by_name) ||
+			       MAKE(addresses, hosts, by_address) ||
+			       MAKE(macs, hosts, by_mac)
 		       ? -ENOMEM
 		       : 0;
 #undef MAKE
@@ -334,6 +378,8 @@ static void free_indexes(struct check *k)
 	config_index_free(&k->owners);
 	config_index_free(&k->services);
 	config_index_free(&k->profiles);
+	config_index_free(&k->addresses);
+	config_index_free(&k->macs);
 }
 
 static void check_all(struct check *k)
@@ -342,14 +388,16 @@ static void check_all(struct check *k)
 	struct subject detection = { "detection", NULL, c->detection_line };
 	size_t i;
 
-#define TWINS(kind, list)                                                      \
-	check_twins(k, kind, &k->list, offsetof(__typeof__(*c->list), line))
-	TWINS("port", ports);
-	TWINS("host", hosts);
-	TWINS("owner", owners);
-	TWINS("service", services);
-	TWINS("profile", profiles);
-#undef TWINS
+#define NAMES(kind, list)                                                      \
+	check_names(k, kind, &k->list, offsetof(__typeof__(*c->list), line))
+	NAMES("port", ports);
+	NAMES("host", hosts);
+	NAMES("owner", owners);
+	NAMES("service", services);
+	NAMES("profile", profiles);
+#undef NAMES
+	check_addresses(k);
+	check_macs(k);
 	for (i = 0; i < c->nr_hosts; i++)
 		check_host(k, &c->hosts[i]);
 	check_probe_key(k);

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Names of the objects of a list, sorted: to find one, or two of one name. */
+/* The objects of a list, sorted: to find one, or two that are alike. */
 #ifndef BATOND_CONFIG_INDEX_H
 #define BATOND_CONFIG_INDEX_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
+/* Order of two objects, as strcmp() has it; 0: alike */
+typedef int config_compare(const void *a, const void *b);
+
 struct config_index {
-	/* They point to the objects; equal ones are in the list's order. */
-	const char **names;
+	const void **objects;
 	size_t n;
+	config_compare *compare;
 };
 
-/* The name is the first member of the n objects. 0 or -ENOMEM. */
+/* Of n objects, each of `size` bytes. 0 or -ENOMEM. */
 int config_index_make(struct config_index *x, const void *objects, size_t n,
-		      size_t size);
-bool config_index_has(const struct config_index *x, const char *name);
+		      size_t size, config_compare *compare);
 void config_index_free(struct config_index *x);
+
+/* The first of those that are like *key, or NULL. */
+const void *config_index_find(const struct config_index *x, const void *key);
+
+/* The first of those that are like objects[i], or NULL if that is itself. */
+const void *config_index_earlier(const struct config_index *x, size_t i);
 
 #endif
