@@ -88,17 +88,11 @@ help: ## list the targets
 		$(MAKEFILE_LIST)
 
 deps: ## install what is missing, with apt (as root)
-	@missing=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' \
-		$(DEPS) 2>/dev/null | awk '$$2 == "installed" { print $$1 }' \
-		| sort > $(or $(TMPDIR),/tmp)/baton-deps.$$$$; \
-		printf '%s\n' $(DEPS) | sort | \
-		comm -23 - $(or $(TMPDIR),/tmp)/baton-deps.$$$$; \
-		rm -f $(or $(TMPDIR),/tmp)/baton-deps.$$$$); \
-	if [ -n "$$missing" ]; then \
-		echo "installing:" $$missing; \
+	@missing=; for p in $(DEPS); do \
+		dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	test -z "$$missing" || { echo "installing:$$missing" && \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -q -y --no-install-recommends $$missing; \
-	fi
+		apt-get install -q -y --no-install-recommends $$missing; }
 
 # --- BPF programs -----------------------------------------------------------
 
