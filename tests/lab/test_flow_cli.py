@@ -191,7 +191,9 @@ ALL = ["10.0.0.1", "10.0.9.9", "2001:db8:1::7"]
     ("client 10.0.0.1 port 1000 service web owner web-b", []),
 ])
 def test_show(table, words, expected):
-    assert clients(table.show(*words.split())) == expected
+    rows = table.show(*words.split())
+    assert clients(rows) == expected
+    assert all(row["recorded"] for row in rows)
 
 
 def test_row(table):

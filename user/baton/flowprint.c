@@ -91,7 +91,7 @@ static void row_table(struct flowprint *p, const struct flowmap_key *key,
 		   : flow->flags & BATON_FLOW_CONFIRMED ? "yes"
 							: "no");
 	table_cell(&p->table, COLOUR_NONE,
-		   seconds < 0 ? "-" : unit_ns(unit, (int)seconds * 1e9));
+		   seconds < 0 ? "-" : unit_seconds(unit, seconds));
 	if (p->rows % BATCH == BATCH - 1)
 		table_flush(&p->table, p->f, p->options->colour);
 }

@@ -22,7 +22,7 @@ static const struct show_column host_columns[] = {
 	{ "FORWARD", "forward" },  { "INTERFACE", "interface" },
 	{ "FLOWS", "flows" },	   { "RTT", "rtt_us.smooth" },
 	{ "DETECT", "detect_ms" }, { "ANSWERED", "last_answer_ms" },
-	{ "OWNERS", "owners" },
+	{ "DRAIN", "draining" },   { "OWNERS", "owners" },
 };
 
 static const struct show_column owner_columns[] = {

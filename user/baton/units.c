@@ -114,6 +114,11 @@ const char *unit_ns(char text[UNIT_TEXT], double ns)
 	return SCALED(text, ns, suffixes);
 }
 
+const char *unit_seconds(char text[UNIT_TEXT], double s)
+{
+	return span(text, clamp(s), 2);
+}
+
 const char *unit_ago(char text[UNIT_TEXT], double ms)
 {
 	size_t len;

@@ -220,7 +220,7 @@ static void test_print(void **state)
 				  "STATE        CONFIRMED  IDLE\n"
 				  "10.1.2.3:1000       web      192.0.2.10:443 "
 				  " web-a  a     "
-				  "established  yes        10 s\n"
+				  "established  yes         10s\n"
 				  "[2001:db8::7]:1000  #77      -              "
 				  " -      -     "
 				  "-            -             -\n");
