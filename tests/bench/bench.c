@@ -232,7 +232,7 @@ int64_t bench_flows(const struct bench_switch *s, uint16_t owner)
 	struct flowmap m;
 	int err, i;
 
-	err = flowmap_open(&m, s->dir, true, error);
+	err = flowmap_open(&m, s->dir, false, error);
 	if (err)
 		return bench_fail(err, "%s", error);
 	for (i = 0; i < FLOWMAP_FAMILIES; i++)

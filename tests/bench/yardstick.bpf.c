@@ -20,14 +20,12 @@ char LICENSE[] SEC("license") = "GPL";
 struct connection {
 	__be32 src;
 	__be32 dst;
-	__be16 sport;
-	__be16 dport;
+	__u32 ports; /* in one word, which is stored faster than two */
 	__u32 protocol;
 };
 
 struct owner {
-	__u8 dst_mac[ETH_ALEN];
-	__u8 src_mac[ETH_ALEN];
+	__u16 macs[ETH_ALEN]; /* destination and source */
 	__u32 port; /* in `ports` */
 };
 
@@ -90,8 +88,7 @@ int lru_forwarder(struct xdp_md *ctx)
 		return XDP_PASS;
 	key.src = ip->saddr;
 	key.dst = ip->daddr;
-	key.sport = tcp->source;
-	key.dport = tcp->dest;
+	key.ports = *(__u32 *)tcp;
 	key.protocol = ip->protocol;
 	id = bpf_map_lookup_elem(&connections, &key);
 	if (!id) {
@@ -103,7 +100,8 @@ int lru_forwarder(struct xdp_md *ctx)
 	owner = bpf_map_lookup_elem(&owners, &first);
 	if (!owner)
 		return XDP_DROP;
-	__builtin_memcpy(eth->h_dest, owner->dst_mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, owner->src_mac, ETH_ALEN);
+	/* as bytes, which is what the compiler makes of ethhdr, it costs more */
+	for (int i = 0; i < ETH_ALEN; i++)
+		((__u16 *)eth)[i] = owner->macs[i];
 	return bpf_redirect_map(&ports, owner->port, XDP_ABORTED);
 }
