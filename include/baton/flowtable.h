@@ -107,7 +107,30 @@ baton_bucket_find(__u64 *bucket, const __u64 *key, int n,
 	return 0;
 }
 
-/* Record a flow in a free slot of the bucket. True if there was one. */
+/*
+ * Does another CPU hold or write this key in the slot? Of an IPv6 key that is
+ * being written the first word must do: better to leave a flow to its next
+ * packet than to record it twice.
+ */
+static inline __attribute__((always_inline)) int
+baton_slot_has(__u64 *slot, const __u64 *key, int n)
+{
+	if (baton_load(&slot[0]) != key[0])
+		return 0;
+	return n == 1 || !baton_load(&slot[n]) ||
+	       (baton_load(&slot[1]) == key[1] &&
+		baton_load(&slot[2]) == key[2]);
+}
+
+/*
+ * Record a flow in a free slot of the bucket: 1 if there was one, 2 if another
+ * CPU has just recorded the same or is about to, 0 if there is no room.
+ *
+ * Two that see the first packets of a connection at once try the slots in the
+ * same order, so the second comes by what the first did. Only if slots are
+ * freed or displaced at that very moment can both record it; the twin that is
+ * not found then ages and is freed.
+ */
 static inline __attribute__((always_inline)) int
 baton_bucket_claim(__u64 *bucket, const __u64 *key, int n, __u64 flow)
 {
@@ -119,8 +142,11 @@ baton_bucket_claim(__u64 *bucket, const __u64 *key, int n, __u64 flow)
 	for (i = 0; i < BATON_FLOW_SLOTS; i++) {
 		__u64 *slot = bucket + i * BATON_FLOW_WORDS(n);
 
-		if (baton_load(&slot[0]) || !baton_swap(&slot[0], 0, key[0]))
+		if (baton_load(&slot[0]) || !baton_swap(&slot[0], 0, key[0])) {
+			if (baton_slot_has(slot, key, n))
+				return 2;
 			continue;
+		}
 		if (n == 3) {
 			baton_store(&slot[1], key[1]);
 			baton_store(&slot[2], key[2]);
