@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "prober.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -68,8 +67,8 @@ int prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
 
 	memset(p, 0, sizeof(*p));
 	p->port = port;
-	memcpy(p->key, key, sizeof(p->key));
-	randombytes_buf(&p->session, sizeof(p->session));
+	memcpy(p->secret.key, key, sizeof(p->secret.key));
+	randombytes_buf(&p->secret.session, sizeof(p->secret.session));
 	p->grace_until = prober_now() + grace_ns;
 	p->socket[0] = open_socket(AF_INET);
 	p->socket[1] = open_socket(AF_INET6); /* may be absent */
@@ -107,32 +106,15 @@ void prober_clear(struct prober *p, uint16_t host)
 
 /* --- on the wire ------------------------------------------------------------ */
 
-static uint64_t authenticator(const struct prober *p,
-			      const struct baton_probe *probe)
-{
-	uint64_t mac;
-
-	crypto_shorthash((unsigned char *)&mac, (const unsigned char *)probe,
-			 BATON_PROBE_COVERED, p->key);
-	return mac;
-}
-
 static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
 		       uint64_t sequence)
 {
-	struct baton_probe probe = {
-		.magic = htobe32(BATON_PROBE_MAGIC),
-		.type = BATON_PROBE_ASK,
-		.host = htobe16(host),
-		.session = htobe64(p->session),
-		.sequence = htobe64(sequence),
-	};
+	struct baton_probe probe;
 	struct sockaddr_storage to;
 	socklen_t len = addr_sockaddr(&t->address, p->port, &to);
 	int s = p->socket[t->address.family == 6];
 
-	probe.sent = htobe64(prober_now());
-	probe.mac = htobe64(le64toh(authenticator(p, &probe)));
+	probe_make(&probe, &p->secret, host, sequence, prober_now());
 	if (sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
 		   (struct sockaddr *)&to, len) == sizeof(probe)) {
 		detect_sent(&t->detect, sequence, prober_now());
@@ -151,42 +133,48 @@ static void report(struct prober *p, uint16_t host, enum detect_change change,
 		p->change(p->arg, host, PROBER_DOWN, now);
 }
 
-static void take_answer(struct prober *p, const struct baton_probe *a,
-			size_t len, const struct sockaddr_storage *from)
+/* Only the address that was asked may answer for it. */
+static bool comes_from(const struct sockaddr_storage *from,
+		       const struct addr *address)
 {
-	uint16_t host = be16toh(a->host);
-	struct prober_target *t;
 	struct sockaddr_storage at;
-	uint64_t now = prober_now();
-	uint8_t word = a->word;
 
-	if (len != sizeof(*a) || be32toh(a->magic) != BATON_PROBE_MAGIC ||
-	    a->type != BATON_PROBE_ANSWER || !host || host > p->top ||
-	    !p->target[host].active) {
+	addr_sockaddr(address, 0, &at);
+	if (from->ss_family != at.ss_family)
+		return false;
+	if (at.ss_family == AF_INET)
+		return ((struct sockaddr_in *)from)->sin_addr.s_addr ==
+		       ((struct sockaddr_in *)&at)->sin_addr.s_addr;
+	return !memcmp(&((struct sockaddr_in6 *)from)->sin6_addr,
+		       &((struct sockaddr_in6 *)&at)->sin6_addr, 16);
+}
+
+static void take_answer(struct prober *p, const void *data, size_t len,
+			const struct sockaddr_storage *from)
+{
+	uint64_t now = prober_now();
+	struct probe_answer a;
+	enum probe_verdict verdict = probe_judge(&a, &p->secret, data, len);
+	struct prober_target *t;
+
+	if (verdict == PROBE_ALIEN || !a.host || a.host > p->top ||
+	    !p->target[a.host].active) {
 		p->forged++;
 		return;
 	}
-	t = &p->target[host];
-	addr_sockaddr(&t->address, p->port, &at);
-	if (be64toh(a->mac) != le64toh(authenticator(p, a)) ||
-	    (from->ss_family == AF_INET
-		     ? ((struct sockaddr_in *)from)->sin_addr.s_addr !=
-			       ((struct sockaddr_in *)&at)->sin_addr.s_addr
-		     : memcmp(&((struct sockaddr_in6 *)from)->sin6_addr,
-			      &((struct sockaddr_in6 *)&at)->sin6_addr, 16))) {
+	t = &p->target[a.host];
+	if (verdict == PROBE_FORGED || !comes_from(from, &t->address)) {
 		t->forged++;
 		return;
 	}
-	/* Authentic, but from before this process: says nothing of now. */
-	if (be64toh(a->session) != p->session) {
+	if (verdict == PROBE_STALE) {
 		t->detect.bogus++;
 		return;
 	}
-	report(p, host, detect_answer(&t->detect, be64toh(a->sequence), now),
-	       now);
-	if (word < BATON_NR_HOST_WORDS && word != t->word) {
-		t->word = word;
-		p->change(p->arg, host, PROBER_WORD, now);
+	report(p, a.host, detect_answer(&t->detect, a.sequence, now), now);
+	if (a.word != t->word) {
+		t->word = a.word;
+		p->change(p->arg, a.host, PROBER_WORD, now);
 	}
 }
 

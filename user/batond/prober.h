@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "baton/abi.h"
-#include "baton/probe.h"
 #include "detect.h"
 #include "lib/addr.h"
+#include "probe_wire.h"
 
 struct prober_target {
 	bool active;
@@ -47,8 +47,7 @@ struct prober {
 	int socket[2]; /* IPv4, IPv6 */
 	int wake;
 	uint16_t port;
-	uint8_t key[16];
-	uint64_t session;
+	struct probe_secret secret;
 	uint64_t grace_until; /* hosts never heard of are not down before */
 	prober_change_fn change;
 	prober_tick_fn tick;
