@@ -96,9 +96,14 @@ class Record(ctypes.Structure):
         return type(self) is type(other) and bytes(self) == bytes(other)
 
     def __repr__(self):
-        fields = ", ".join(f"{name}={getattr(self, name)!r}"
+        fields = ", ".join(f"{name}={_text(getattr(self, name))}"
                            for name, *_ in self._fields_)
         return f"{type(self).__name__}({fields})"
+
+
+def _text(value):
+    return (bytes(value).hex() if isinstance(value, ctypes.Array)
+            else repr(value))
 
 
 class Meta(Record):
@@ -306,10 +311,11 @@ def key_words(key):
 
 def key_hash(seed, key):
     words = key_words(key)
-    h = words[0] ^ seed[0]
+    h = mix(words[0] ^ seed[0])
     if len(words) == 3:
-        h = (mix(h ^ words[1]) + seed[1] & _WORD) ^ words[2]
-    return mix(h)
+        h = mix((h ^ words[1]) + seed[1] & _WORD)
+        h = mix(h ^ words[2])
+    return h
 
 
 def reduce(half, n):
