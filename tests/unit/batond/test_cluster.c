@@ -46,7 +46,7 @@ static int teardown(void **state)
 }
 
 /* An owner at its home; the list of standbys ends with 0. Its id. */
-static uint16_t add_owner(enum standby_policy policy, uint16_t home, ...)
+static uint16_t add_owner(enum standby_policy policy, int home, ...)
 {
 	struct cluster_owner *o = &c->owner[++c->max_owner];
 	va_list standbys;

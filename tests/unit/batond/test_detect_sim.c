@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Detection under a prober that the scheduler treats badly: many seeded
- * simulations of an event loop which is stalled between any two of its steps. A live host must never be declared dead; a detector
- * that looks at the age of the last answer only, watching the same traces,
- * shows that they are hard. A dead host must be found in time.
+ * simulations of an event loop which is stalled between any two of its steps.
+ * A live host must never be declared dead; a detector that looks at the age of
+ * the last answer only, watching the same traces, shows that they are hard. A
+ * dead host must be found in time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 
 #define US 1000ULL
 #define MS (1000 * US)
-#define START (1000 * MS)
+static const uint64_t START = 1000 * MS;
 #define NEVER UINT64_MAX
 #define IN_FLIGHT 128
 

@@ -72,7 +72,7 @@ static void for_both_widths(void (*test)(int n))
 	test(3);
 }
 
-/* --- one bucket ------------------------------------------------------------- */
+/* --- one bucket ----------------------------------------------------------- */
 
 static __u64 bucket[BATON_FLOW_SLOTS * BATON_FLOW_WORDS(3)];
 
@@ -243,7 +243,7 @@ static void test_who_is_displaced(void **state)
 	for_both_widths(displacement);
 }
 
-/* --- the hash --------------------------------------------------------------- */
+/* --- the hash ------------------------------------------------------------- */
 
 #define CELLS 4096
 #define PER_CELL 64
@@ -404,7 +404,7 @@ static void test_seed_matters(void **state)
 	}
 }
 
-/* --- a table ---------------------------------------------------------------- */
+/* --- a table -------------------------------------------------------------- */
 
 #define BUCKETS 32768
 

@@ -24,7 +24,7 @@
 
 #define BUCKETS 16
 #define SIDE 24 /* keys are SIDE * SIDE */
-#define ROUNDS 500000
+#define ROUNDS 1000000
 #define CPUS 3
 
 struct table {
@@ -226,7 +226,7 @@ static void test_race(void **state)
 	race(3);
 }
 
-/* --- the first packets of one connection on two CPUs at once ---------------- */
+/* --- the first packets of one connection on two CPUs at once -------------- */
 
 #define MEETINGS 20000
 
