@@ -278,7 +278,7 @@ static bool overlap(const struct config_service *a,
 	    !addr_equal(&a->vip, &b->vip))
 		return false;
 	if (a->protocol == b->protocol)
-		return a->port == b->port || a->protocol == CONFIG_IPSEC;
+		return a->port == b->port;
 	return (a->protocol == CONFIG_IPSEC && takes_ike(b)) ||
 	       (b->protocol == CONFIG_IPSEC && takes_ike(a));
 }
