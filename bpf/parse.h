@@ -300,6 +300,7 @@ static __always_inline void parse_packet(struct xdp_md *ctx, struct packet *p)
 	p->l3 = ETH_HLEN;
 	p->sport = 0;
 	p->dport = 0;
+	p->spi = 0;
 	if ((void *)(eth + 1) > end)
 		return;
 	type = eth->h_proto;
