@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define FILE_TAIL (1 << 20) /* bytes read back at the start */
+
 uint64_t events_now(void)
 {
 	struct timespec t;
@@ -19,28 +21,35 @@ uint64_t events_now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* Sequence number of the file's last whole line; 0 if there is none. */
-static uint64_t last_sequence(int fd, off_t size)
+/* What an earlier batond noted last is kept in memory as if it were ours. A
+ * line that is cut off, by the start of what is read or by a crash, is none. */
+static void read_tail(struct events *e, off_t size)
 {
-	char tail[8192];
-	off_t from = size > (off_t)sizeof(tail) ? size - (off_t)sizeof(tail)
-						: 0;
-	ssize_t n = pread(fd, tail, sizeof(tail) - 1, from);
-	uint64_t seq = 0;
-	char *line;
+	off_t from = size > FILE_TAIL ? size - FILE_TAIL : 0;
+	char *tail = malloc(FILE_TAIL + 1), *line, *next;
+	ssize_t n = tail ? pread(e->fd, tail, FILE_TAIL, from) : -1;
 
-	if (n <= 0)
-		return 0;
-	tail[n] = '\0';
-	for (line = strtok(tail, "\n"); line; line = strtok(NULL, "\n")) {
-		json_t *j = json_loads(line, 0, NULL);
-		json_t *s = json_object_get(j, "seq");
+	if (n > 0)
+		tail[n] = '\0';
+	for (line = n > 0 ? tail : NULL; line; line = next) {
+		json_t *j, *seq, **slot;
 
-		if (json_is_integer(s))
-			seq = json_integer_value(s);
-		json_decref(j);
+		next = strchr(line, '\n');
+		if (!next)
+			break;
+		*next++ = '\0';
+		j = json_loads(line, 0, NULL);
+		seq = json_object_get(j, "seq");
+		if (!json_is_integer(seq) || json_integer_value(seq) < 1) {
+			json_decref(j);
+			continue;
+		}
+		e->next = json_integer_value(seq) + 1;
+		slot = &e->ring[(e->next - 1) % EVENTS_KEPT];
+		json_decref(*slot);
+		*slot = j;
 	}
-	return seq;
+	free(tail);
 }
 
 int events_open(struct events *e, const char *directory)
@@ -58,7 +67,7 @@ int events_open(struct events *e, const char *directory)
 	if (e->fd < 0 || fstat(e->fd, &st))
 		return -errno;
 	e->written = st.st_size;
-	e->next = last_sequence(e->fd, st.st_size) + 1;
+	read_tail(e, st.st_size);
 	return 0;
 }
 
