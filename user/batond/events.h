@@ -27,9 +27,11 @@ struct events {
 	void *arg;
 };
 
-/* directory: where events.jsonl is kept. Its last events are shown with those
- * to come, whose sequence numbers go on from there. 0, or a negative errno; without a file events are kept in memory all the
- * same. */
+/*
+ * directory: where events.jsonl is kept. Its last events are shown with those
+ * to come, whose sequence numbers go on from there. 0, or a negative errno;
+ * without a file events are kept in memory all the same.
+ */
 int events_open(struct events *e, const char *directory);
 void events_close(struct events *e);
 
