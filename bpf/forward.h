@@ -40,9 +40,11 @@ static __always_inline __u32 outer_size(const struct baton_host *host)
 /* Lets routers on the way spread flows: RFC 6438, RFC 7510 section 3. */
 static __always_inline __u32 entropy(const struct packet *p)
 {
-	__u64 ports = (__u64)p->sport << 16 | p->dport | (__u64)p->spi << 32;
+	__u64 l4 = ((__u32)p->sport << 16 | p->dport) ^ p->spi;
 
-	return baton_mix(p->src64[0] ^ p->src64[1] ^ ports);
+	/* Not all in one: addresses and ports that count up together, as behind
+	 * address translation, would cancel each other out. */
+	return baton_mix(baton_mix(p->src64[0] ^ l4 << 32) ^ p->src64[1]);
 }
 
 static __always_inline void write_gue(void *at, const struct baton_host *host,
