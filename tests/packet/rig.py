@@ -139,6 +139,7 @@ class Rig:
         self.pins = batond.pins
         batond.destroy()
         self.program = bpf.Program.pinned(self.pins / "switch")
+        self.clock = bpf.Program.pinned(self.pins / "clock")
         self.maps = {m.name: bpf.Map.pinned(self.pins / m.name)
                      for m in abi.MAPS}
         self.memory = {name: self.maps[name].mapping()
