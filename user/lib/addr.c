@@ -72,11 +72,11 @@ socklen_t addr_sockaddr(const struct addr *a, uint16_t port,
 
 int mac_parse(uint8_t mac[6], const char *text)
 {
-	int end = 0;
-
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0],
-		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
-	    text[end])
+	/* Six pairs of digits; sscanf alone would take blanks and signs. */
+	if (strlen(text) != MAC_TEXT - 1 ||
+	    strspn(text, "0123456789abcdefABCDEF:") != MAC_TEXT - 1 ||
+	    sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0],
+		   &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
 		return -EINVAL;
 	return 0;
 }
