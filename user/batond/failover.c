@@ -250,6 +250,31 @@ void failover_tell(struct batond *b)
 
 /* --- by hand ------------------------------------------------------------------ */
 
+static void refusal(char why[256], const char *owner, const char *target,
+		    int err)
+{
+	const char *wrong = "is not there";
+
+	switch (err) {
+	case -EALREADY:
+		wrong = "plays it already";
+		break;
+	case -EHOSTDOWN:
+		wrong = "is not up (force it, or wait)";
+		break;
+	case -EBUSY:
+		wrong = "is draining (force it, or end that)";
+		break;
+	}
+	if (target)
+		snprintf(why, 256, "owner %s: host %s %s", owner, target,
+			 wrong);
+	else
+		snprintf(why, 256,
+			 "owner %s: no standby could take over (name one)",
+			 owner);
+}
+
 static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 		       uint16_t to, bool back, bool force, char why[256])
 {
@@ -280,21 +305,7 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 	if (!err)
 		return moves;
 	json_decref(moves);
-	switch (err) {
-	case -EALREADY:
-		snprintf(why, 256, "owner %s: %s plays it already", owner,
-			 host_name(b, target));
-		break;
-	case -EHOSTDOWN:
-		snprintf(why, 256,
-			 "owner %s: host %s is not up (force it, or wait)",
-			 owner, host_name(b, target));
-		break;
-	default:
-		snprintf(why, 256,
-			 "owner %s: no standby could take over (name one)",
-			 owner);
-	}
+	refusal(why, owner, target ? host_name(b, target) : NULL, err);
 	return NULL;
 }
 
