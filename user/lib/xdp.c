@@ -170,7 +170,7 @@ static uint32_t flags_of(enum xdp_mode mode)
 	return mode == XDP_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 }
 
-/* Ours sits there alone: the kernel exchanges it in one step. */
+/* Ours is there alone: the kernel exchanges it in one step. */
 static int exchange(int fd, int ifindex, enum xdp_mode mode,
 		    const struct xdp_state *old)
 {
@@ -195,17 +195,40 @@ static int exchange(int fd, int ifindex, enum xdp_mode mode,
 	return err;
 }
 
-static int exchange_object(struct bpf_object *obj, const char *program,
-			   int ifindex, enum xdp_mode mode,
-			   const struct xdp_state *old)
+/* Native mode if that is wanted or left open, generic mode likewise. */
+static int try_modes(int (*attach)(void *what, int ifindex, enum xdp_mode mode),
+		     void *what, int ifindex, enum xdp_mode mode,
+		     int *native_err)
 {
-	int err = bpf_object__load(obj);
+	int err = 0;
+
+	if (mode != XDP_GENERIC)
+		err = *native_err = attach(what, ifindex, XDP_NATIVE);
+	if (mode == XDP_GENERIC || (mode == XDP_AUTO && err))
+		err = attach(what, ifindex, XDP_GENERIC);
+	return err;
+}
+
+/* Nothing is there yet; if something comes first, that stays. */
+static int put_alone(void *fd, int ifindex, enum xdp_mode mode)
+{
+	return bpf_xdp_attach(ifindex, *(int *)fd,
+			      flags_of(mode) | XDP_FLAGS_UPDATE_IF_NOEXIST,
+			      NULL);
+}
+
+static int alone(struct bpf_object *obj, const char *program, int ifindex,
+		 enum xdp_mode mode, const struct xdp_state *old,
+		 int *native_err)
+{
+	int err = bpf_object__load(obj), fd;
 
 	if (err)
 		return err;
-	return exchange(
-		bpf_program__fd(bpf_object__find_program_by_name(obj, program)),
-		ifindex, mode, old);
+	fd = bpf_program__fd(bpf_object__find_program_by_name(obj, program));
+	if (old->id)
+		return exchange(fd, ifindex, mode, old);
+	return try_modes(put_alone, &fd, ifindex, mode, native_err);
 }
 
 static int detach_one(const struct xdp_state *what, int ifindex)
@@ -223,10 +246,26 @@ static int detach_one(const struct xdp_state *what, int ifindex)
 	return err;
 }
 
+static int put_beside(void *program, int ifindex, enum xdp_mode mode)
+{
+	return xdp_program__attach(
+		program, ifindex,
+		mode == XDP_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+}
+
+/* libxdp asks for a flag that libbpf derives from the section, but later. */
+static bool takes_fragments(const struct bpf_object *obj, const char *program)
+{
+	const struct bpf_program *p =
+		bpf_object__find_program_by_name(obj, program);
+
+	return p && strstr(bpf_program__section_name(p), ".frags");
+}
+
 /*
- * Through the dispatcher, or alone if libxdp finds that it cannot run here.
- * Ours may be there twice for a moment, which does no harm: what the new one
- * took, the old one does not get, and what it passed, the old one passes.
+ * Through the dispatcher. Ours may be there twice for a moment, which does no
+ * harm: what the new one took, the old one does not get, and what it passed,
+ * the old one passes.
  */
 static int share(struct bpf_object *obj, const char *program, int ifindex,
 		 enum xdp_mode mode, const struct xdp_state *old,
@@ -242,14 +281,11 @@ static int share(struct bpf_object *obj, const char *program, int ifindex,
 
 	if (err)
 		return err;
+	if (takes_fragments(obj, program))
+		xdp_program__set_xdp_frags_support(p, true);
 	if (mode == XDP_AUTO && old->dispatcher)
 		mode = old->mode;
-	if (mode != XDP_GENERIC) {
-		err = xdp_program__attach(p, ifindex, XDP_MODE_NATIVE, 0);
-		*native_err = err;
-	}
-	if (mode == XDP_GENERIC || (mode == XDP_AUTO && err))
-		err = xdp_program__attach(p, ifindex, XDP_MODE_SKB, 0);
+	err = try_modes(put_beside, p, ifindex, mode, native_err);
 	xdp_program__close(p);
 	if (!err && old->id)
 		err = detach_one(old, ifindex);
@@ -287,10 +323,10 @@ int xdp_attach(struct bpf_object *obj, const char *program, const char *ifname,
 		return -EBUSY;
 	}
 	said = hush();
-	if (old.id && !old.dispatcher)
-		err = exchange_object(obj, program, ifindex, mode, &old);
-	else
+	if (old.dispatcher || (!old.id && xdp_can_share()))
 		err = share(obj, program, ifindex, mode, &old, &native_err);
+	else
+		err = alone(obj, program, ifindex, mode, &old, &native_err);
 	libbpf_set_print(said);
 	if (!err)
 		err = xdp_query(ifindex, program, 0, state);

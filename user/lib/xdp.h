@@ -40,6 +40,15 @@ int xdp_query(int ifindex, const char *program, uint32_t map_id,
 bool xdp_uses_map(uint32_t program_id, uint32_t map_id);
 
 /*
+ * Is the dispatcher possible here? Then a program that is attached becomes a
+ * replacement of one of the dispatcher's functions, and has no
+ * BPF_F_XDP_HAS_FRAGS of its own. As a PROG_ARRAY takes either programs with
+ * that flag or programs without, what such a program tail-calls must then be
+ * loaded without the flag; it sees packets in fragments all the same.
+ */
+bool xdp_can_share(void);
+
+/*
  * Attach `program` of `obj`, which is opened and not loaded, with its maps set
  * to reuse what is pinned; it is loaded here, and may be closed afterwards.
  * An earlier program of ours is replaced, without a packet that sees neither.
