@@ -281,12 +281,15 @@ class Lab:
         """A cable between two namespaces, up at both ends, set up such that
         XDP may redirect into it: GRO, which gives a veth the NAPI context
         that takes redirected frames, and whole checksums, which a redirect
-        does not complete."""
+        does not complete. GRO that is switched on before both ends are up
+        says "on" and has no effect."""
         a.ip("link", "add", a_device, "mtu", mtu, "type", "veth", "peer",
              "name", b_device, "mtu", mtu, "netns", b.name)
-        for ns, device in (a, a_device), (b, b_device):
-            ns.run("ethtool", "-K", device, "gro", "on", "tx", "off")
+        ends = (a, a_device), (b, b_device)
+        for ns, device in ends:
             ns.ip("link", "set", device, "up")
+        for ns, device in ends:
+            ns.run("ethtool", "-K", device, "gro", "on", "tx", "off")
 
     # --- files, mounts, programs ---
 
