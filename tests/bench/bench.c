@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/flowmap.h"
@@ -34,6 +35,14 @@ void bench_result(const char *name, double value)
 {
 	printf("%s %.6g\n", name, value);
 	fflush(stdout);
+}
+
+uint64_t bench_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
 int bench_pin(int cpu)
@@ -94,6 +103,21 @@ struct bpf_object *bench_open(const char *dir, const char *name,
 	return NULL;
 }
 
+struct bpf_object *bench_load(const char *dir, const char *name)
+{
+	struct bpf_object *obj = bench_open(dir, name, NULL, 0);
+	int err;
+
+	if (!obj)
+		return NULL;
+	err = bpf_object__load(obj);
+	if (!err)
+		return obj;
+	bench_fail(err, "%s: load", name);
+	bpf_object__close(obj);
+	return NULL;
+}
+
 int bench_program(struct bpf_object *obj, const char *name)
 {
 	return bpf_program__fd(bpf_object__find_program_by_name(obj, name));
@@ -112,6 +136,17 @@ void *bench_mmap(int fd, size_t size)
 		return at;
 	bench_fail(-errno, "mmap of a map");
 	return NULL;
+}
+
+int bench_attach(const char *ifname, int program)
+{
+	int ifindex = if_nametoindex(ifname);
+	int err;
+
+	if (!ifindex)
+		return bench_fail(-ENODEV, "%s", ifname);
+	err = bpf_xdp_attach(ifindex, program, XDP_FLAGS_DRV_MODE, NULL);
+	return err ? bench_fail(err, "%s: attach", ifname) : 0;
 }
 
 int bench_attached(const char *ifname)
@@ -249,4 +284,14 @@ void bench_move(struct bench_switch *s, int owner, int host)
 	next.host = host;
 	next.epoch++;
 	__atomic_store_n(&word->word, next.word, __ATOMIC_RELEASE);
+}
+
+int bench_move_to(struct bench_switch *s, const char *owner, const char *host)
+{
+	int o = bench_owner(s, owner), h = bench_host(s, host);
+
+	if (o < 0 || h < 0)
+		return -ENOENT;
+	bench_move(s, o, h);
+	return 0;
 }

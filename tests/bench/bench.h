@@ -34,6 +34,9 @@ int bench_enter(const char *netns);
 struct bpf_object *bench_open(const char *dir, const char *name,
 			      const void *constants, size_t size);
 
+/* Open and load one without constants; NULL on error, which was said. */
+struct bpf_object *bench_load(const char *dir, const char *name);
+
 /* Descriptors of what is in a loaded object; the names are the bench's own. */
 int bench_program(struct bpf_object *obj, const char *name);
 int bench_map(struct bpf_object *obj, const char *name);
@@ -63,10 +66,18 @@ int bench_counters(const struct bench_switch *s,
 /* Flows of the owner in the table, by looking at every slot. */
 int64_t bench_flows(const struct bench_switch *s, uint16_t owner);
 
+/* Make the interface of this network namespace run the program, whatever it
+ * ran before. In native mode. */
+int bench_attach(const char *ifname, int program);
+
 /* What an interface of this network namespace runs; a new descriptor. */
 int bench_attached(const char *ifname);
 
+/* CLOCK_MONOTONIC, in ns. */
+uint64_t bench_now(void);
+
 /* Make the owner's host another: the one store. Grows the epoch. */
 void bench_move(struct bench_switch *s, int owner, int host);
+int bench_move_to(struct bench_switch *s, const char *owner, const char *host);
 
 #endif

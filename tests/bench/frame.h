@@ -37,9 +37,9 @@ static inline __attribute__((always_inline)) __u64 frame_check(__u64 sequence,
 struct generator_config {
 	__u32 flows; /* flow numbers are below this */
 	__u8 sequential; /* one flow after the other, else at random */
-	__u8 stamp; /* write the payload, and wait for the sinks */
+	__u8 stamp; /* write the payload */
+	__u8 wait; /* while WINDOW frames are under way */
 	__u8 family; /* 4 or 6 */
-	__u8 pad;
 	__u64 template[FRAME_MAX / 8]; /* the frame of flow 0 without port:
 					* checksums as sums, see generator */
 	__u32 ip_sum; /* of the template's IPv4 header */
@@ -50,6 +50,12 @@ struct generator_config {
 struct sink_config {
 	__u32 sink; /* which record is its own */
 	__u32 check; /* look at what arrives, else only count */
+};
+
+/* Of a generator, on one CPU. */
+struct generator_state {
+	__u64 random;
+	__u64 sequence; /* of the last frame */
 };
 
 /* What one sink saw; reset by user space between measurements. */

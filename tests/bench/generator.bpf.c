@@ -18,16 +18,11 @@ char LICENSE[] SEC("license") = "GPL";
 
 const volatile struct generator_config config;
 
-struct state {
-	__u64 random;
-	__u64 sequence; /* of the last frame */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct state);
+	__type(value, struct generator_state);
 } state SEC(".maps");
 
 struct {
@@ -46,7 +41,7 @@ struct {
 } under_test SEC(".maps");
 
 /* A linear congruential generator; its high half is what is random. */
-static __always_inline __u32 next_flow(struct state *s)
+static __always_inline __u32 next_flow(struct generator_state *s)
 {
 	if (config.sequential)
 		return (s->sequence - 1) % config.flows;
@@ -55,7 +50,7 @@ static __always_inline __u32 next_flow(struct state *s)
 }
 
 /* Frames that left and did not arrive yet. */
-static __always_inline __u64 under_way(const struct state *s)
+static __always_inline __u64 under_way(const struct generator_state *s)
 {
 	__u64 arrived = 0;
 
@@ -120,8 +115,8 @@ static __always_inline void write_payload(void *data, __u64 sequence,
 	tcp->check = ~folded(sum);
 }
 
-static __always_inline int generate(struct xdp_md *ctx, struct state *s,
-				    int family)
+static __always_inline int generate(struct xdp_md *ctx,
+				    struct generator_state *s, int family)
 {
 	int grown = ctx->data_end - ctx->data - FRAME_SIZE(family);
 	void *data, *end;
@@ -146,11 +141,11 @@ SEC("xdp.frags")
 int generator(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
-	struct state *s = bpf_map_lookup_elem(&state, &zero);
+	struct generator_state *s = bpf_map_lookup_elem(&state, &zero);
 
 	if (!s)
 		return XDP_ABORTED;
-	if (config.stamp && under_way(s) >= WINDOW)
+	if (config.wait && under_way(s) >= WINDOW)
 		return XDP_DROP;
 	return config.family == 4 ? generate(ctx, s, 4) : generate(ctx, s, 6);
 }

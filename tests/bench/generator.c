@@ -107,6 +107,7 @@ int generator_load(struct generator *g, const char *objects,
 		.flows = spec->flows,
 		.sequential = spec->sequential,
 		.stamp = spec->stamp,
+		.wait = spec->wait,
 		.family = spec->vip.family,
 	};
 	int err;
@@ -128,7 +129,7 @@ int generator_load(struct generator *g, const char *objects,
 		return bench_fail(err, "generator: load");
 	g->program = bench_program(g->obj, "generator");
 	g->under_test = bench_map(g->obj, "under_test");
-	g->sinks = bench_map(g->obj, "sinks");
+	g->state = bench_map(g->obj, "state");
 	return 0;
 }
 
@@ -188,4 +189,34 @@ int generator_time(const struct generator *g, int ifindex, uint32_t repeat,
 int generator_live(const struct generator *g, int ifindex, uint32_t repeat)
 {
 	return run(g, ifindex, repeat, BPF_F_TEST_XDP_LIVE_FRAMES);
+}
+
+int generator_sent(const struct generator *g, uint64_t *sent)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct generator_state state[cpus];
+	__u32 zero = 0;
+	int i;
+
+	if (bpf_map_lookup_elem(g->state, &zero, state))
+		return bench_fail(-errno, "generator: state");
+	*sent = 0;
+	for (i = 0; i < cpus; i++)
+		*sent += state[i].sequence;
+	return 0;
+}
+
+int generator_reset(const struct generator *g)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct generator_state state[cpus];
+	__u32 zero = 0;
+	int i, err;
+
+	err = bpf_map_lookup_elem(g->state, &zero, state);
+	for (i = 0; i < cpus; i++)
+		state[i].sequence = 0; /* but the flows go on differing */
+	if (!err)
+		err = bpf_map_update_elem(g->state, &zero, state, BPF_ANY);
+	return err ? bench_fail(-errno, "generator: state") : 0;
 }

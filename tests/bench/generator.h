@@ -15,19 +15,20 @@ struct generator_spec {
 	uint32_t flows;
 	bool sequential;
 	bool stamp;
+	bool wait; /* while the sinks have not caught up */
 	struct addr vip;
 	uint16_t port; /* of the VIP, host byte order */
 };
 
 struct generator {
 	struct bpf_object *obj;
-	int program, under_test, sinks; /* descriptors, owned by obj */
+	int program, under_test, state; /* descriptors, owned by obj */
 	int family;
 };
 
 /* All return 0 or a negative errno, with a message on standard error. */
 
-/* `sinks`: the map to wait for when stamping, -1 if there is none. */
+/* `sinks`: the map of sink records to wait for, -1 if there is none. */
 int generator_load(struct generator *g, const char *objects,
 		   const struct generator_spec *spec, int sinks);
 void generator_free(struct generator *g);
@@ -47,5 +48,9 @@ int generator_time(const struct generator *g, int ifindex, uint32_t repeat,
  * be one that sends.
  */
 int generator_live(const struct generator *g, int ifindex, uint32_t repeat);
+
+/* Frames written since the last reset, on all CPUs; reset: count from 0. */
+int generator_sent(const struct generator *g, uint64_t *sent);
+int generator_reset(const struct generator *g);
 
 #endif

@@ -3,7 +3,6 @@
  * The part of the bench that must be in C. bench.py builds the laboratory,
  * runs this, and makes sense of its lines.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,29 +10,34 @@
 
 #include "xdpbench.h"
 
-/* X(option, field): text; the numbers are set by hand below */
 #define TEXT_OPTIONS(X)                                                        \
 	X("objects", objects)                                                  \
 	X("bpffs", bpffs)                                                      \
-	X("only", only)                                                        \
-	X("port", port)                                                        \
-	X("client-ns", client_ns)                                              \
-	X("client-if", client_if)                                              \
-	X("host0-ns", host_ns[0])                                              \
-	X("host0-if", host_if[0])                                              \
-	X("host1-ns", host_ns[1])                                              \
-	X("host1-if", host_if[1])
+	X("client", client)                                                    \
+	X("switch", sw)                                                        \
+	X("host-a", host_a)                                                    \
+	X("host-b", host_b)                                                    \
+	X("only", only)
 
 #define NUMBER_OPTIONS(X)                                                      \
 	X("rounds", rounds)                                                    \
 	X("repeat", repeat)                                                    \
 	X("cpu", cpu)
 
+#define COMMANDS(X)                                                            \
+	X(time, "what a packet costs in the program")                          \
+	X(live, "what a packet costs from end to end")                         \
+	X(store, "what moving an owner costs")                                 \
+	X(flip, "what becomes of packets while an owner moves")                \
+	X(cut, "how long until a host that is cut off has lost its owner")
+
 static const struct {
 	const char *name;
 	int (*run)(const struct bench_options *o);
 } commands[] = {
-	{ "time", bench_time },
+#define X(name, text) { #name, bench_##name },
+	COMMANDS(X)
+#undef X
 };
 
 static void take(struct bench_options *o, const char *name, const char *value)
@@ -50,6 +54,17 @@ static void take(struct bench_options *o, const char *name, const char *value)
 #undef X
 }
 
+static int usage(void)
+{
+	fputs("usage: xdpbench [--OPTION VALUE]... COMMAND\n"
+#define X(name, text) "  " #name ": " text "\n"
+	      COMMANDS(X)
+#undef X
+		      ,
+	      stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -58,18 +73,19 @@ int main(int argc, char **argv)
 #undef X
 			{ 0 }
 	};
-	struct bench_options o = { .rounds = 7, .repeat = 1000000 };
+	struct bench_options o = { .rounds = 7, .repeat = 100000 };
 	unsigned int i;
 	int c, at;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
 		if (c != 'o')
-			return 2;
+			return usage();
 		take(&o, options[at].name, optarg);
 	}
+	if (optind != argc - 1 || !o.objects || !o.bpffs)
+		return usage();
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (optind < argc && !strcmp(argv[optind], commands[i].name))
+		if (!strcmp(argv[optind], commands[i].name))
 			return commands[i].run(&o) ? 1 : 0;
-	fprintf(stderr, "usage: xdpbench [options] time\n");
-	return 2;
+	return usage();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the switch is compared with: sending a frame back, sending it on, and
- * the forwarder that one writes first, with the kernel's LRU hash.
+ * What the switch is compared with: the forwarder that one writes first, with
+ * the kernel's LRU hash.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -52,24 +52,6 @@ struct {
 
 /* Connections that were not known, which is none in a measurement. */
 __u64 misses;
-
-SEC("xdp.frags")
-int bare_tx(struct xdp_md *ctx)
-{
-	return XDP_TX;
-}
-
-SEC("xdp.frags")
-int bare_pass(struct xdp_md *ctx)
-{
-	return XDP_PASS;
-}
-
-SEC("xdp.frags")
-int bare_redirect(struct xdp_md *ctx)
-{
-	return bpf_redirect_map(&ports, 0, XDP_ABORTED);
-}
 
 SEC("xdp.frags")
 int lru_forwarder(struct xdp_md *ctx)

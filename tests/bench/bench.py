@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Measure, say how it compares with the goals, and write the figures down.
+
+    bench.py [--out FILE] [--strict] [--rounds N] [xdp|move|live|detect]...
+
+The file maps names to {"value", "unit", "min", "median", "rounds"}. `value` is
+the minimum of all rounds for what a packet costs, since whatever disturbs a
+round only adds to it; for everything else it is the median (of packets that
+went wrong, the maximum: one is too many). Rounds of what is compared are
+interleaved, so that a busy minute of the machine meets all of them.
+
+A cost "net" is that of the generator with a program behind it, less that of
+the generator with a program that does nothing but XDP_TX; minimum less
+minimum and median less median.
+
+How each figure comes about, and what it was: docs/performance.md.
+"""
+
+import argparse
+import json
+import math
+import random
+import signal
+import statistics
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from harness.lab import BUILD, Lab, run, wait_until  # noqa: E402
+
+VIP4, VIP6 = "192.0.2.1", "2001:db8:200::1"
+MOVES = {"move_1": "192.0.2.2", "move_100k": "192.0.2.3",
+         "move_1m": "192.0.2.4"}
+FLOWS = 4000000
+DETECT_ROUNDS = 50
+
+#: name: (unit, how `value` comes from the rounds)
+FIGURES = {
+    **{name: ("ns", min) for name in (
+        "xdp_1flow_l2", "xdp_1flow_ipip", "xdp_1flow_l2_v6", "lru_1flow",
+        "xdp_1m_l2", "xdp_1m_ipip", "xdp_1m_l2_v6", "lru_1m",
+        "live_1m", "live_bare_redirect")},
+    **{name: ("ns", statistics.median) for name in MOVES},
+    **{name: ("packets", max) for name in (
+        "move_lost", "move_torn", "move_misdirected")},
+    "move_first_packet": ("ms", statistics.median),
+    "detect_p50": ("ms", statistics.median),
+    "detect_p99": ("ms", statistics.median),
+    "detect_time": ("ms", statistics.median),
+}
+
+#: a name, and what its value must not exceed, given all values
+GOALS = [
+    ("xdp_1flow_l2", "25 ns net", lambda v: 25),
+    ("xdp_1flow_ipip", "30 ns net", lambda v: 30),
+    ("xdp_1m_l2", "150 ns net", lambda v: 150),
+    ("xdp_1m_l2", "0.6 of lru_1m", lambda v: 0.6 * v["lru_1m"]),
+    ("xdp_1m_ipip", "150 ns net", lambda v: 150),
+    ("live_1m", "2.4 of live_bare_redirect",
+     lambda v: 2.4 * v["live_bare_redirect"]),
+    *((name, "1 us", lambda v: 1000) for name in MOVES),
+    ("move_1m", "2 of move_1", lambda v: 2 * v["move_1"]),
+    ("move_lost", "0", lambda v: 0),
+    ("move_torn", "0", lambda v: 0),
+    ("move_misdirected", "0", lambda v: 0),
+    ("detect_p99", "1.2 of detect_time", lambda v: 1.2 * v["detect_time"]),
+]
+
+
+class Figures:
+    """What was measured, by name."""
+
+    def __init__(self):
+        self.table = {}
+
+    def add(self, name, rounds, low=None, median=None):
+        """The rounds of a figure, or what came of them."""
+        unit, choose = FIGURES[name]
+        low = min(rounds) if low is None else low
+        median = statistics.median(rounds) if median is None else median
+        value = {min: low, statistics.median: median}.get(
+            choose, choose(rounds))
+        self.table[name] = {
+            "value": round(value, 3), "unit": unit, "min": round(low, 3),
+            "median": round(median, 3), "rounds": len(rounds)}
+
+    def add_net(self, name, rounds, bare):
+        self.add(name, rounds, min(rounds) - min(bare),
+                 statistics.median(rounds) - statistics.median(bare))
+
+
+class Bench:
+    """The laboratory of xdpbench.h, with a batond of its own."""
+
+    def __init__(self, lab, probe=False):
+        self.lab = lab
+        self.client, self.switch = lab.netns("client"), lab.netns("switch")
+        self.a, self.b = lab.netns("a"), lab.netns("b")
+        lab.veth(self.client, "c0", self.switch, "p0")
+        lab.veth(self.switch, "p1", self.a, "h0")
+        lab.veth(self.switch, "p2", self.b, "h0")
+        lab.veth(self.client, "c1", self.switch, "q0")
+        lab.veth(self.switch, "q1", self.a, "h1")
+        for number, host in (1, self.a), (2, self.b):
+            self.switch.address(f"p{number}", f"10.0.{number}.1/24")
+            host.address("h0", f"10.0.{number}.2/24")
+        if probe:
+            self.start_agents()
+        self.batond = lab.batond(self.switch, self.configuration(probe))
+
+    def start_agents(self):
+        self.key = self.lab.file("probe.key", random.randbytes(16).hex() + "\n")
+        self.key.chmod(0o600)
+        pins = self.lab.bpffs("agents")
+        for number, host in (1, self.a), (2, self.b):
+            agent = self.lab.baton_host(host, json.dumps({
+                "interface": "h0", "bpffs": str(pins / str(number)),
+                "mode": "native", "probe-key": str(self.key),
+                "switches": [f"10.0.{number}.1"], "vips": [VIP4, VIP6],
+                "manage-vips": True}), f"agent{number}")
+            agent.wait_output("ready;")
+
+    def configuration(self, probe):
+        def host(name, number, ns):
+            return {"name": name, "address": f"10.0.{number}.2",
+                    "interface": f"p{number}", "mac": ns.mac("h0"),
+                    "probe": probe}
+
+        def service(name, vip, owner):
+            return {"name": name, "vip": vip, "protocol": "tcp", "port": 80,
+                    "owners": [owner]}
+        hosts = [host("a", 1, self.a), host("b", 2, self.b)]
+        services = [service("bench4", VIP4, "bench"),
+                    service("bench6", VIP6, "bench"),
+                    *(service(n, vip, n) for n, vip in MOVES.items())]
+        if not probe:
+            # packets to it are made, and never leave
+            hosts.append({"name": "ipip", "address": "10.0.1.3",
+                          "interface": "p1", "mac": "02:00:00:00:00:03",
+                          "probe": False, "forward": "ipip"})
+        return {
+            "switch": {"flows": FLOWS,
+                       **({"probe-key": str(self.key)} if probe else {})},
+            "ports": [{"interface": p, "mode": "native"}
+                      for p in ("p0", "p1", "p2")],
+            "hosts": hosts,
+            "owners": [{"name": n, "host": "a", "standbys": ["b"]}
+                       for n in ("bench", *MOVES)],
+            "services": services}
+
+    def xdpbench(self, command, **options):
+        """Its results: name to rounds."""
+        options = {"objects": BUILD / "tests/bench",
+                   "bpffs": self.batond.pins, "client": self.client.name,
+                   "switch": self.switch.name, "host-a": self.a.name,
+                   "host-b": self.b.name, **options}
+        words = [f"--{k}={v}" for k, v in options.items()]
+        done = run(BUILD / "xdpbench", *words, command, timeout=1200)
+        results = defaultdict(list)
+        for line in done.stdout.splitlines():
+            name, value = line.split()
+            results[name].append(float(value))
+        return results
+
+
+def group_xdp(figures, rounds):
+    with Lab("bench") as lab:
+        results = Bench(lab).xdpbench("time", rounds=rounds, repeat=100000)
+    for name, values in results.items():
+        if name.startswith("bare_"):
+            continue
+        way = name.removeprefix("xdp_").removeprefix("lru_")
+        bare = "bare_" + way.replace("_l2", "").replace("_ipip", "")
+        figures.add_net(name, values, results[bare])
+
+
+def group_live(figures, rounds):
+    with Lab("bench") as lab:
+        results = Bench(lab).xdpbench("live", rounds=rounds, repeat=200000)
+    for name, values in results.items():
+        figures.add(name, values)
+
+
+def group_move(figures, rounds):
+    with Lab("bench") as lab:
+        bench = Bench(lab)
+        results = bench.xdpbench("store", rounds=rounds, repeat=1000000)
+        results |= bench.xdpbench("flip", rounds=rounds, repeat=300000)
+    for name, values in results.items():
+        if name in FIGURES:
+            figures.add(name, values)
+
+
+def group_detect(figures, rounds):
+    with Lab("bench") as lab:
+        bench = Bench(lab, probe=True)
+        control = bench.batond.control
+
+        def host_is_up():
+            a, = control("host.show", name="a")
+            return a["state"] == "up"
+        times = []
+        for _ in range(max(rounds, DETECT_ROUNDS)):
+            wait_until(host_is_up, "host a is up")
+            owner, = control("owner.show", name="bench")
+            if owner["host"] != "a":
+                control("owner.failback", name="bench")
+            detect, = {h["detect_ms"] for h in control("host.show")}
+            # anywhere between two probes
+            time.sleep(random.random() * detect / 1000)
+            times += bench.xdpbench("cut")["detect"]
+    times.sort()
+    for name, part in ("detect_p50", 0.5), ("detect_p99", 0.99):
+        at = times[math.ceil(part * len(times)) - 1]
+        figures.add(name, times, median=at)
+    figures.add("detect_time", [detect])
+
+
+GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,
+          "detect": group_detect}
+
+
+def report(table):
+    """Print the table; are all goals met that could be judged?"""
+    print(f"{'':20}{'value':>9}{'':9}{'median':>9}{'min':>9}{'rounds':>8}")
+    for name, figure in table.items():
+        print(f"{name:20}{figure["value"]:>9.5g}  {figure["unit"]:8}"
+              f"{figure['median']:>9.5g}{figure['min']:>9.5g}"
+              f"{figure['rounds']:>8}")
+    values = {name: figure["value"] for name, figure in table.items()}
+    good = True
+    print()
+    for name, text, limit in GOALS:
+        try:
+            met = values[name] <= limit(values)
+        except KeyError:  # of a group that did not run
+            continue
+        good &= met
+        print(f"{'met' if met else 'MISSED':8}{name} <= {text}: "
+              f"{values[name]:.5g}, limit {limit(values):.5g}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Measure the switch.",
+        epilog="How: docs/performance.md. It needs root, and what `make "
+        "test-build` builds, in the directory that BATON_BUILD names.")
+    parser.add_argument("groups", nargs="*", metavar="|".join(GROUPS),
+                        help="what to measure (all)")
+    parser.add_argument("--out", type=Path, default=BUILD / "bench.json")
+    parser.add_argument("--strict", action="store_true",
+                        help="fail if a goal is missed")
+    parser.add_argument("--rounds", type=int, default=25)
+    args = parser.parse_args()
+    for name in args.groups:
+        if name not in GROUPS:
+            parser.error(f"no group {name!r}: there are {', '.join(GROUPS)}")
+    if args.rounds < 7:
+        parser.error("fewer than 7 rounds tell nothing")
+    # Ended by a signal, the bench still removes what it made.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    figures = Figures()
+    for name in args.groups or GROUPS:
+        print(f"measuring: {name}", file=sys.stderr)
+        GROUPS[name](figures, args.rounds)
+    args.out.write_text(json.dumps(figures.table, indent=1) + "\n")
+    met = report(figures.table)
+    return 1 if args.strict and not met else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
