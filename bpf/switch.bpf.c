@@ -22,7 +22,9 @@ static __noinline int refuse(const struct packet *p, enum baton_reason reason)
 	return pass(p, BATON_PASS_UNREADABLE);
 }
 
-SEC("xdp.frags")
+/* Packets in several fragments are welcome: the loader says so, for a slot of
+ * `programs` takes only what has the same say as the program that jumps. */
+SEC("xdp")
 int baton_switch(struct xdp_md *ctx)
 {
 	struct decision d = { .reason = BATON_PASS_NOT_SERVICE };
