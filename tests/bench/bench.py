@@ -228,7 +228,7 @@ def report(table):
     """Print the table; are all goals met that could be judged?"""
     print(f"{'':20}{'value':>9}{'':9}{'median':>9}{'min':>9}{'rounds':>8}")
     for name, figure in table.items():
-        print(f"{name:20}{figure["value"]:>9.5g}  {figure["unit"]:8}"
+        print(f"{name:20}{figure['value']:>9.5g}  {figure['unit']:8}"
               f"{figure['median']:>9.5g}{figure['min']:>9.5g}"
               f"{figure['rounds']:>8}")
     values = {name: figure["value"] for name, figure in table.items()}
