@@ -5,10 +5,17 @@ from rig import Rig
 
 
 @pytest.fixture(scope="module")
-def rig(lab):
+def bench(lab):
     made = Rig(lab)
     with made.namespace.entered():
         yield made
+
+
+@pytest.fixture
+def rig(bench):
+    """The module's switch, which has forgotten all connections."""
+    bench.forget()
+    return bench
 
 
 @pytest.fixture(params=(4, 6), ids=("ipv4", "ipv6"))

@@ -42,6 +42,8 @@ HOSTS = {
     "tagged": Host("h0", "02:00:00:00:00:11", "10.0.0.18", "ipip", vlan=43),
     "dark": Host("h0", None, "10.0.0.99"),
 }
+CLIENTS = {4: ipaddress.ip_network("198.18.0.0/15"),
+           6: ipaddress.ip_network("2001:db8:1::/48")}
 MTU = 1500
 GUE_PORT = 6080
 
@@ -116,9 +118,8 @@ def _network(lab):
     # Clients are anywhere behind a router whose link address is known.
     switch.neighbour("198.51.100.254", ROUTER, "c0")
     switch.neighbour("2001:db8:c0::fe", ROUTER, "c0")
-    switch.ip("route", "add", "192.0.2.0/24", "via", "198.51.100.254")
-    switch.ip("-6", "route", "add", "2001:db8:1::/48", "via",
-              "2001:db8:c0::fe")
+    switch.ip("route", "add", CLIENTS[4], "via", "198.51.100.254")
+    switch.ip("-6", "route", "add", CLIENTS[6], "via", "2001:db8:c0::fe")
     return switch
 
 
@@ -163,9 +164,7 @@ class Rig:
 
     def client(self, family=4):
         n = next(self._clients)
-        address = (f"192.0.2.{n % 250 + 1}" if family == 4
-                   else f"2001:db8:1::{n:x}")
-        return Client(address, 20000 + n, family)
+        return Client(str(CLIENTS[family][n]), 20000 + n % 40000, family)
 
     def from_client(self, packet, tags=(), src=ROUTER):
         """A frame that comes in by c0."""
@@ -354,9 +353,11 @@ class Rig:
         slot = self.slot(self.flow_key(client, service, port))
         return slot and slot.flow
 
-    def forget_flows(self):
+    def forget(self):
         for table in "flows4", "flows6":
             self.memory[table].zero()
+        for table in "fragments", "spis", "spis_learned":
+            self.maps[table].clear()
 
     def put_flow(self, client, service, owner, state="ESTABLISHED",
                  confirmed=True, port=None):
