@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "lib/jsontext.h"
 
 #define LINE_MAX_BYTES (256 << 10) /* of a request */
 #define QUEUE_MAX (4 << 20) /* unread answers; then the client is cut off */
@@ -96,7 +97,7 @@ static void send_line(struct client *c, json_t *answer)
 
 static void send_error(struct client *c, const char *why)
 {
-	send_line(c, json_pack("{s:b, s:s}", "ok", 0, "error", why));
+	send_line(c, json_pack("{s:b, s:o}", "ok", 0, "error", jsontext(why)));
 }
 
 /* --- watching ----------------------------------------------------------------- */

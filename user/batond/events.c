@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/jsontext.h"
+
 #define FILE_TAIL (1 << 20) /* bytes read back at the start */
 
 uint64_t events_now(void)
@@ -21,8 +23,21 @@ uint64_t events_now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* What an earlier batond noted last is kept in memory as if it were ours. A
- * line that is cut off, by the start of what is read or by a crash, is none. */
+/* Of what was written last only whole lines are to stay. */
+static void truncate_file(struct events *e, off_t size)
+{
+	if (ftruncate(e->fd, size))
+		log_warning("%s: %s", e->path, strerror(errno));
+	else
+		e->written = size;
+}
+
+/*
+ * What an earlier batond noted last is kept in memory as if it were ours. A
+ * line that is cut off by the start of what is read is none; one that a crash
+ * or a full disk cut off at the end is removed, so that ours do not continue
+ * it.
+ */
 static void read_tail(struct events *e, off_t size)
 {
 	off_t from = size > FILE_TAIL ? size - FILE_TAIL : 0;
@@ -31,12 +46,14 @@ static void read_tail(struct events *e, off_t size)
 
 	if (n > 0)
 		tail[n] = '\0';
-	for (line = n > 0 ? tail : NULL; line; line = next) {
+	for (line = n > 0 ? tail : NULL; line && *line; line = next) {
 		json_t *j, *seq, **slot;
 
 		next = strchr(line, '\n');
-		if (!next)
+		if (!next) {
+			truncate_file(e, from + (line - tail));
 			break;
+		}
 		*next++ = '\0';
 		j = json_loads(line, 0, NULL);
 		seq = json_object_get(j, "seq");
@@ -99,20 +116,26 @@ static void rotate(struct events *e)
 static void write_file(struct events *e, const json_t *event)
 {
 	char *line = json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	ssize_t n;
+	ssize_t n, written;
 
 	if (!line)
 		return;
-	/* One write per line: what a crash leaves is whole lines. */
 	n = strlen(line);
 	line[n++] = '\n'; /* in place of the terminating NUL */
-	if (write(e->fd, line, n) == n)
-		e->written += n;
-	else
-		log_warning("%s: %s", e->path, strerror(errno));
-	free(line);
-	if (e->written > EVENTS_FILE_MAX)
+	/* Before, not after: a file is never empty, so the next batond finds
+	 * the last sequence number in it. */
+	if (e->written && e->written + n > EVENTS_FILE_MAX)
 		rotate(e);
+	written = write(e->fd, line, n);
+	if (written == n) {
+		e->written += n;
+	} else {
+		log_warning("%s: %s", e->path,
+			    strerror(written < 0 ? errno : ENOSPC));
+		if (written > 0)
+			truncate_file(e, e->written);
+	}
+	free(line);
 }
 
 static json_t *wall_time(uint64_t mono_ns)
@@ -154,7 +177,7 @@ void event_at(struct events *e, uint64_t mono_ns, enum log_level level,
 	json_object_set_new(event, "mono_ns", json_integer(mono_ns));
 	json_object_set_new(event, "kind", json_string(kind));
 	json_object_set_new(event, "severity", json_string(severity[level]));
-	json_object_set_new(event, "text", json_string(text));
+	json_object_set_new(event, "text", jsontext(text));
 	json_object_update(event, fields);
 	json_decref(fields);
 
