@@ -12,7 +12,7 @@ void ids_init(struct ids *ids, uint16_t limit)
 
 uint16_t ids_find(const struct ids *ids, const char *name)
 {
-	for (uint16_t i = 1; i <= ids->top; i++)
+	for (uint16_t i = 1; *name && i <= ids->top; i++)
 		if (!strcmp(ids->name[i], name))
 			return i;
 	return 0;
