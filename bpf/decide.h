@@ -36,7 +36,8 @@ static __always_inline void decide_ipsec(struct xdp_md *ctx,
 		owner = spi_owner(&key);
 	d->owner = flow_owner(q); /* also keeps the client's flow alive */
 	d->reason = q->reason;
-	if (owner) {
+	/* One that is no more is forgotten by learning another. */
+	if (owner && owner_exists(owner)) {
 		d->owner = owner;
 		d->reason = BATON_FORWARD_SPI;
 	} else if (kind != SPI_NONE && inbound && d->owner) {
