@@ -59,11 +59,15 @@ static __always_inline int within_rate(const struct baton_settings *s)
 }
 
 /* RFC 1122 section 3.2.2, RFC 4443 section 2.4: never to an ICMP error, a
- * fragment but the first, or what has no single sender. */
-static __always_inline int may_be_answered(const struct packet *p)
+ * fragment but the first, what came by a multicast of the link, or what has no
+ * single sender. */
+static __always_inline int may_be_answered(const struct packet *p,
+					   const struct ethhdr *eth)
 {
 	__u32 first = bpf_ntohl(p->src[0]);
 
+	if (eth->h_dest[0] & 1)
+		return 0;
 	if (p->kind == PACKET_ICMP_ERROR || p->kind == PACKET_LATER_FRAGMENT)
 		return 0;
 	if (p->family == 4)
@@ -102,9 +106,12 @@ static __noinline int answer_icmp(struct xdp_md *ctx, const struct packet *p,
 	void *data, *end;
 	__s64 sum;
 
-	if (!s || !scratch)
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	eth = data;
+	if (!s || !scratch || (void *)(eth + 1) > end)
 		return drop(p, BATON_DROP_INTERNAL);
-	if (!may_be_answered(p))
+	if (!may_be_answered(p, eth))
 		return drop(p, BATON_DROP_NO_ICMP);
 	if (!within_rate(s))
 		return drop(p, BATON_DROP_ICMP_RATE);
