@@ -295,6 +295,11 @@ class Rig:
 
     # --- the state of the switch ---
 
+    def stamp(self):
+        """The time that flows are stamped with, as a program tells it."""
+        jiffies = self.clock.run(bytes(14)).action
+        return jiffies >> self.meta.stamp_shift & 0xffff
+
     def service(self, name):
         """The record that packets of a service find."""
         for table in "services4", "services6":
