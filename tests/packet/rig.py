@@ -70,6 +70,7 @@ def _services():
         yield "drained", vip, "tcp", DRAINED, ["leaving", "b"]
         yield "any", ANY[family], "tcp", "any", ["a"]
         yield "exact", ANY[family], "tcp", 80, ["b"]
+        yield "lone-udp", ANY[family], "udp", SPREAD, ["a", "b"]
         yield "ipsec", GATEWAY[family], "ipsec", None, ["a", "b"]
 
 
