@@ -74,7 +74,8 @@ decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 		d->reason = q.reason;
 	}
 	if (p->first_fragment) {
-		__u16 owner = fragment_owner(p);
+		/* A host's fence is the flow's owner, whatever came before. */
+		__u16 owner = q.from_host ? 0 : fragment_owner(p);
 
 		if (owner) {
 			d->owner = owner;

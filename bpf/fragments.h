@@ -19,6 +19,10 @@ static __always_inline void fragment_key(struct baton_fragment_key *key,
 	key->pad = 0;
 }
 
+/* Stamps that a datagram's fragments are awaited for, as long as receivers
+ * wait. Identifications come again: IPv4's after 65536 datagrams. */
+#define FRAGMENT_LIFE 30
+
 /* The owner that the datagram goes to, 0: no fragment of it came before. */
 static __noinline int fragment_owner(const struct packet *p)
 {
@@ -27,12 +31,14 @@ static __noinline int fragment_owner(const struct packet *p)
 
 	fragment_key(&key, p);
 	f = bpf_map_lookup_elem(&fragments, &key);
-	return f ? f->owner : 0;
+	if (!f || (__u16)(stamp_now() - f->seen) > FRAGMENT_LIFE)
+		return 0;
+	return f->owner;
 }
 
 static __noinline int remember_fragment(const struct packet *p, __u16 owner)
 {
-	struct baton_fragment f = { .owner = owner };
+	struct baton_fragment f = { .owner = owner, .seen = stamp_now() };
 	struct baton_fragment_key key;
 
 	fragment_key(&key, p);

@@ -155,7 +155,7 @@ struct baton_fragment_key {
 
 struct baton_fragment {
 	__u16 owner;
-	__u16 pad;
+	__u16 seen; /* stamp of the fragment that was seen first */
 };
 
 /* `spis`, `spis_learned` */

@@ -220,7 +220,7 @@ class FragmentKey(Record):
 
 class Fragment(Record):
     c_name = "struct baton_fragment"
-    _fields_ = [("owner", u16), ("pad", u16)]
+    _fields_ = [("owner", u16), ("seen", u16)]
 
 
 class SpiKey(Record):

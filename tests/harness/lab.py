@@ -271,9 +271,12 @@ class Lab:
     # --- what a network is made of ---
 
     def netns(self, name):
-        """A namespace with its loopback up."""
+        """A namespace with its loopback up. IPv6 addresses work as soon as
+        they are there: duplicates would be of our own making."""
         ns = Netns(f"{self.name}-{name}")
         self.defer(ns.remove)
+        ns.sysctl(net__ipv6__conf__default__accept_dad=0,
+                  net__ipv6__conf__default__dad_transmits=0)
         ns.ip("link", "set", "lo", "up")
         return ns
 

@@ -264,8 +264,8 @@ class Rig:
         verdict = abi.REASONS[abi.REASON[label]].verdict
         allowed = {
             "PASS": (bpf.XDP_PASS,), "DROP": (bpf.XDP_DROP,),
-            "ANSWER": (bpf.XDP_TX,), "FORWARD": (bpf.XDP_REDIRECT,
-                                                 bpf.XDP_TX),
+            "ANSWER": (bpf.XDP_REDIRECT,),
+            "FORWARD": (bpf.XDP_REDIRECT, bpf.XDP_TX),
             "RETURN": (bpf.XDP_REDIRECT, bpf.XDP_TX),
         }[verdict]
         assert run.action in allowed, f"{label}: {run}"

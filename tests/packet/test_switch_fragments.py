@@ -177,6 +177,31 @@ def test_what_is_remembered(rig, client):
     assert abi.Fragment.from_buffer_copy(value).owner == rig.owners[host]
 
 
+def age(rig, stamps):
+    """What is remembered of fragments is older by so many stamps."""
+    for key, value in list(rig.maps["fragments"].items()):
+        fragment = abi.Fragment.from_buffer_copy(value)
+        fragment.seen = fragment.seen - stamps & 0xffff
+        rig.maps["fragments"].update(key, fragment)
+
+
+def test_identifications_that_come_again(rig, client):
+    """A datagram of long ago has no say in where this one goes."""
+    host = elsewhere(rig, client)
+    other = "a" if host == "b" else "b"
+    first, later, _ = datagram(client)
+    rig.expect_at_host("forward_flow", first, host)
+    rig.flow(client, "spread-udp").owner = rig.owners[other]
+    age(rig, 20)
+    rig.expect_at_host("forward_fragment", later, host)
+    age(rig, 20)
+    label, _ = rig.send(rig.from_client(later))
+    assert label == "forward_fragment_early"
+    age(rig, 31)
+    rig.expect_at_host("forward_flow", first, other)
+    rig.expect_at_host("forward_fragment", later, other)
+
+
 # --- from a host -------------------------------------------------------------
 
 def replied(client):
@@ -210,3 +235,14 @@ def test_from_another_host(rig, client):
     rig.expect_at_client("return_flow", first, host)
     rig.expect("drop_fence", rig.from_host(later, other),
                port=HOSTS[other].port)
+
+
+def test_from_a_host_with_another_hosts_identification(rig, client):
+    """Hosts count datagrams each for itself; the flow says whose it is."""
+    host = elsewhere(rig, client)
+    other = rig.host_of(rig.ring_owner("spread-udp", client))
+    first, later, _ = replied(client)
+    rig.expect_at_client("return_flow", first, host)
+    rig.flow(client, "spread-udp").owner = rig.owners[other]
+    rig.expect_at_client("return_flow", first, other)
+    rig.expect_at_client("return_fragment", later, other)
