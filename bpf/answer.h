@@ -188,7 +188,13 @@ static __noinline int answer_icmp(struct xdp_md *ctx, const struct packet *p,
 	}
 	icmp[0] |= bpf_htonl((__u16)bpf_htons(~fold(sum)));
 	__builtin_memcpy(data, icmp, sizeof(icmp));
-	return leave(p, e->reason, XDP_TX);
+	/*
+	 * Redirected, though it goes out where the packet came in: a veth
+	 * whose other end has no XDP program queues what XDP_TX gives it, and
+	 * wakes nobody up to take it.
+	 */
+	return leave(p, e->reason,
+		     bpf_redirect_map(&ports, ctx->ingress_ifindex, XDP_TX));
 }
 
 #endif
