@@ -292,7 +292,8 @@ static void new_meta(struct baton_meta *m, const struct dataplane_geometry *g,
 		.hz = hz,
 	};
 	randombytes_buf(m->seed, sizeof(m->seed));
-	while (hz >>= 1)
+	/* The power of two that is nearest to a second, as a ratio. */
+	while (3U << m->stamp_shift <= 2 * hz)
 		m->stamp_shift++;
 }
 
