@@ -33,9 +33,13 @@ ARRAY(meta, 1, struct baton_meta);
 ARRAY(settings, 1, struct baton_settings);
 MAP(ports, BPF_MAP_TYPE_DEVMAP_HASH, BATON_MAX_PORTS, 0, __u32, __u32);
 
-MAP(services4, BPF_MAP_TYPE_HASH, 4 * BATON_MAX_SERVICES, BPF_F_NO_PREALLOC,
+/* A service has up to five keys, and for a moment those of two configurations
+ * are there. */
+#define SERVICE_KEYS (2 * 5 * BATON_MAX_SERVICES)
+
+MAP(services4, BPF_MAP_TYPE_HASH, SERVICE_KEYS, BPF_F_NO_PREALLOC,
     struct baton_service4_key, struct baton_service);
-MAP(services6, BPF_MAP_TYPE_HASH, 4 * BATON_MAX_SERVICES, BPF_F_NO_PREALLOC,
+MAP(services6, BPF_MAP_TYPE_HASH, SERVICE_KEYS, BPF_F_NO_PREALLOC,
     struct baton_service6_key, struct baton_service);
 ARRAY(service_info, BATON_MAX_SERVICES, struct baton_service_info);
 ARRAY(rings, 1, struct baton_ring_row);
