@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "apply.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,13 +24,21 @@ static int fail(char why[APPLY_WHY], int err, const char *format, ...)
 	return err;
 }
 
-/* --- hosts ------------------------------------------------------------------ */
+/* --- ids -------------------------------------------------------------------- */
 
-/* Is it carried to in the same way? Then its record may stay in use. */
-static bool same_way(const struct config_host *a, const struct config_host *b)
+/* Is it carried to as its record says? Then that may stay in use. */
+static bool same_way(const struct batond *b, const struct config_host *h,
+		     uint16_t id)
 {
-	return a->forward == b->forward && a->gue_port == b->gue_port &&
-	       addr_equal(&a->address, &b->address);
+	const struct baton_host_info *info = &b->dp.host_info[id];
+	const struct baton_host *r = &b->dp.hosts[id];
+
+	if (info->family != h->address.family ||
+	    memcmp(info->address, h->address.word, sizeof(info->address)))
+		return false;
+	return !r->ifindex || (r->forward == h->forward &&
+			       (h->forward != BATON_FORWARD_GUE ||
+				r->gue_port == htons(h->gue_port)));
 }
 
 /*
@@ -40,11 +49,10 @@ static int host_ids(struct batond *b, const struct config *to,
 		    uint16_t moved[BATON_MAX_HOSTS], char why[APPLY_WHY])
 {
 	for (size_t i = 0; i < to->nr_hosts; i++) {
-		const struct config_host *h = &to->hosts[i], *old;
+		const struct config_host *h = &to->hosts[i];
 		uint16_t id = ids_find(&b->hosts, h->name), was = id;
 
-		old = config_host(&b->config, h->name);
-		if (id && old && !same_way(old, h)) {
+		if (id && !same_way(b, h, id)) {
 			ids_drop(&b->hosts, id);
 			id = ids_get(&b->hosts, h->name);
 			moved[was] = id;
@@ -58,6 +66,42 @@ static int host_ids(struct batond *b, const struct config *to,
 	return 0;
 }
 
+static int owner_ids(struct batond *b, const struct config *to,
+		     char why[APPLY_WHY])
+{
+	for (size_t i = 0; i < to->nr_owners; i++)
+		if (!ids_get(&b->owners, to->owners[i].name))
+			return fail(why, -ENOSPC, "owner %s: all ids are taken",
+				    to->owners[i].name);
+	return 0;
+}
+
+/* Ids of all that `to` names; none is changed if one cannot be had. */
+static int take_ids(struct batond *b, const struct config *to,
+		    uint16_t moved[BATON_MAX_HOSTS], char why[APPLY_WHY])
+{
+	static struct ids hosts, owners, services;
+	int err;
+
+	hosts = b->hosts;
+	owners = b->owners;
+	services = b->services;
+	err = host_ids(b, to, moved, why) ?: owner_ids(b, to, why);
+	if (!err && services_ids(b, to))
+		err = fail(why, -ENOSPC,
+			   "services: all ids are taken (%d, of which those "
+			   "of removed ones are free again in some seconds)",
+			   BATON_MAX_SERVICES - 1);
+	if (err) {
+		b->hosts = hosts;
+		b->owners = owners;
+		b->services = services;
+	}
+	return err;
+}
+
+/* --- hosts ------------------------------------------------------------------ */
+
 static void write_host(struct batond *b, const struct config_host *h,
 		       uint16_t id)
 {
@@ -67,8 +111,6 @@ static void write_host(struct batond *b, const struct config_host *h,
 	snprintf(info->name, sizeof(info->name), "%s", h->name);
 	memcpy(info->address, h->address.word, sizeof(info->address));
 	info->family = h->address.family;
-	if (!same_way(h, config_host(&b->config, h->name) ?: h))
-		b->path_to[id].state = RESOLVED_NOT;
 	resolve_host(b, h, id);
 }
 
@@ -96,16 +138,6 @@ static void cluster_host(struct batond *b, const struct config *to,
 }
 
 /* --- owners ------------------------------------------------------------------ */
-
-static int owner_ids(struct batond *b, const struct config *to,
-		     char why[APPLY_WHY])
-{
-	for (size_t i = 0; i < to->nr_owners; i++)
-		if (!ids_get(&b->owners, to->owners[i].name))
-			return fail(why, -ENOSPC, "owner %s: all ids are taken",
-				    to->owners[i].name);
-	return 0;
-}
 
 /* With the lock held. */
 static void cluster_owner(struct batond *b, const struct config_owner *o,
@@ -169,7 +201,6 @@ static void drop_owners(struct batond *b, const struct config *to)
 		};
 		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
 		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
-		ids_drop(&b->owners, i);
 	}
 }
 
@@ -191,7 +222,22 @@ static void drop_hosts(struct batond *b, const struct config *to,
 		prober_clear(&b->prober, i);
 		memset(&b->dp.hosts[i], 0, sizeof(b->dp.hosts[i]));
 		memset(&b->dp.host_info[i], 0, sizeof(b->dp.host_info[i]));
-		if (name)
+		memset(&b->path_to[i], 0, sizeof(b->path_to[i]));
+	}
+}
+
+static void drop_names(struct batond *b)
+{
+	for (uint16_t i = 1; i <= b->owners.top; i++) {
+		const char *name = ids_name(&b->owners, i);
+
+		if (name && !config_owner(&b->config, name))
+			ids_drop(&b->owners, i);
+	}
+	for (uint16_t i = 1; i <= b->hosts.top; i++) {
+		const char *name = ids_name(&b->hosts, i);
+
+		if (name && !config_host(&b->config, name))
 			ids_drop(&b->hosts, i);
 	}
 }
@@ -224,14 +270,12 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 		 char why[APPLY_WHY])
 {
 	static uint16_t moved[BATON_MAX_HOSTS];
+	const struct config *keep;
 	int err;
 
 	memset(moved, 0, sizeof(moved));
 	*changes = config_changes(&b->config, to);
-	err = host_ids(b, to, moved, why) ?: owner_ids(b, to, why);
-	if (!err && services_ids(b, to))
-		err = fail(why, -ENOSPC, "too many services (at most %d)",
-			   BATON_MAX_SERVICES - 1);
+	err = take_ids(b, to, moved, why);
 	if (err)
 		return err;
 
@@ -261,20 +305,25 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 	prober_unlock(&b->prober);
 
 	err = services_write(b, to, why);
+	/* If they cannot be written, what is new goes again. */
+	keep = err ? &b->config : to;
 
 	prober_lock(&b->prober);
-	drop_owners(b, to);
-	drop_hosts(b, to, moved);
+	drop_owners(b, keep);
+	drop_hosts(b, keep, moved);
 	cluster_plan(&b->cluster);
 	apply_owner_states(b);
 	failover_show_plan(b);
 	prober_unlock(&b->prober);
-	if (err)
-		return err;
-	config_free(&b->config);
-	b->config = *to;
-	memset(to, 0, sizeof(*to));
-	return 0;
+	if (!err) {
+		config_free(&b->config);
+		b->config = *to;
+		memset(to, 0, sizeof(*to));
+	}
+	/* People are told what moved while it still has a name. */
+	failover_tell(b);
+	drop_names(b);
+	return err;
 }
 
 /* --- adoption ---------------------------------------------------------------- */
@@ -295,6 +344,7 @@ void apply_adopt(struct batond *b)
 	for (uint16_t i = 1; i < BATON_MAX_OWNERS; i++) {
 		const struct baton_owner_info *info = &b->dp.owner_info[i];
 		union baton_owner w = dataplane_owner(&b->dp, i);
+		bool known = ids_name(&b->hosts, w.host);
 
 		if (!info->name[0] ||
 		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
@@ -302,7 +352,7 @@ void apply_adopt(struct batond *b)
 		ids_put(&b->owners, i, info->name);
 		b->cluster.owner[i] = (struct cluster_owner){
 			.exists = true,
-			.host = w.host,
+			.host = known ? w.host : 0,
 			.epoch = w.epoch,
 			.home = info->home,
 		};

@@ -101,7 +101,8 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 
 void prober_clear(struct prober *p, uint16_t host)
 {
-	p->target[host].active = false;
+	/* All of it: the id may become another host's. */
+	memset(&p->target[host], 0, sizeof(p->target[host]));
 }
 
 /* --- on the wire ------------------------------------------------------------ */
