@@ -13,7 +13,8 @@
 #define FRAME_PORT 20000 /* client port of the first 65536 flows */
 #define FRAME_ETH 14
 #define FRAME_TCP 20
-#define FRAME_MAX 104 /* room for any frame, whole words */
+#define FRAME_WORDS 15 /* room for the headers after Ethernet's */
+#define FRAME_MAX 104 /* room for any frame */
 
 #define FRAME_IP(family) ((family) == 4 ? 20 : 40)
 #define FRAME_HEADERS(family) (FRAME_ETH + FRAME_IP(family) + FRAME_TCP)
@@ -40,10 +41,12 @@ struct generator_config {
 	__u8 stamp; /* write the payload */
 	__u8 wait; /* while WINDOW frames are under way */
 	__u8 family; /* 4 or 6 */
-	__u64 template[FRAME_MAX / 8]; /* the frame of flow 0 without port:
-					* checksums as sums, see generator */
-	__u32 ip_sum; /* of the template's IPv4 header */
-	__u32 tcp_sum; /* of its TCP header and pseudo header */
+	__u16 eth[FRAME_ETH / 2];
+	__u16 pad;
+	__u32 words[FRAME_WORDS]; /* IP and TCP headers of flow 0, but without
+				   * its port and checksums */
+	__u32 ip_sum; /* ones' complement sum of the IPv4 header in `words` */
+	__u32 tcp_sum; /* and of the TCP header with its pseudo header */
 };
 
 /* What a sink is told when it is loaded. */

@@ -72,7 +72,7 @@ static uint32_t template_ip(uint8_t *at, const struct addr *vip,
 	}
 }
 
-/* The frame of flow 0 without its port; checksums are sums so far. */
+/* The headers of flow 0 without its port; checksums are sums so far. */
 static void make_template(struct generator_config *c, const struct addr *vip,
 			  uint16_t port)
 {
@@ -90,12 +90,12 @@ static void make_template(struct generator_config *c, const struct addr *vip,
 		.ack = 1,
 		.window = htons(1000),
 	};
-	uint8_t *at = (uint8_t *)c->template;
+	uint8_t *ip = (uint8_t *)c->words;
 	uint32_t addresses;
 
-	memcpy(at, &eth, sizeof(eth));
-	addresses = template_ip(at + FRAME_ETH, vip, c);
-	memcpy(at + FRAME_ETH + FRAME_IP(vip->family), &tcp, sizeof(tcp));
+	memcpy(c->eth, &eth, sizeof(eth));
+	addresses = template_ip(ip, vip, c);
+	memcpy(ip + FRAME_IP(vip->family), &tcp, sizeof(tcp));
 	c->tcp_sum = sum16(&tcp, sizeof(tcp),
 			   addresses + htons(IPPROTO_TCP) + htons(length));
 }
