@@ -34,10 +34,14 @@ static __always_inline void decide_ipsec(struct xdp_md *ctx,
 	kind = packet_spi(ctx, p, inbound ? p->dport : p->sport, &key);
 	if (kind == SPI_IKE || (kind == SPI_ESP && inbound))
 		owner = spi_owner(&key);
+	/* One that is no more is forgotten by learning another. */
+	if (owner && !owner_exists(owner))
+		owner = 0;
+	/* A client that comes from a new address brings its SAs along. */
+	q->wanted = owner;
 	d->owner = flow_owner(q); /* also keeps the client's flow alive */
 	d->reason = q->reason;
-	/* One that is no more is forgotten by learning another. */
-	if (owner && owner_exists(owner)) {
+	if (owner) {
 		d->owner = owner;
 		d->reason = BATON_FORWARD_SPI;
 	} else if (kind != SPI_NONE && inbound && d->owner) {
@@ -64,6 +68,7 @@ decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 		flow_query(&q, p->family, s, p->dst,
 			   s->flags & BATON_SERVICE_IPSEC ? 0 : p->dport);
 		q.from_host = 1;
+		read_sender(ctx, &q.from);
 	}
 	d->service = s->id;
 	flow_event(&q, p);

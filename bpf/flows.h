@@ -9,6 +9,7 @@
 #include "baton/flowtable.h"
 #include "baton/hash.h"
 #include "baton/ring.h"
+#include "fence.h"
 #include "flow_state.h"
 #include "maps.h"
 #include "parse.h"
@@ -22,9 +23,10 @@ struct flow_query {
 	__u8 from_host;
 	__u8 only_look; /* change nothing: the packet is not the connection's */
 	struct flow_event event;
-	__u16 pad;
+	__u16 wanted; /* owner of a new flow, 0: as the ring says */
 	enum baton_reason reason; /* answer: how the owner was found */
-	__u32 pad2; /* no hole: older kernels want all of it initialized */
+	__u32 pad; /* no hole: older kernels want all of it initialized */
+	struct sender from; /* when from_host */
 };
 
 static __always_inline void flow_query(struct flow_query *q, __u8 family,
@@ -52,8 +54,9 @@ static __always_inline void flow_query(struct flow_query *q, __u8 family,
 		q->key[2] = w.word[2];
 	}
 	q->reason = BATON_FORWARD_FLOW;
+	q->wanted = 0;
 	q->pad = 0;
-	q->pad2 = 0;
+	q->from = (struct sender){};
 	q->family = family;
 	q->ring = service->ring;
 	q->client_hash = !!(service->flags & BATON_SERVICE_CLIENT_HASH);
@@ -114,6 +117,16 @@ static __always_inline int owner_exists(__u32 id)
 }
 
 /*
+ * May the packet tell something about a connection of this owner? Not if it
+ * is another's, nor if the fence will stop it: a client may forge what a host
+ * says, and a host that lost the owner may still speak.
+ */
+static __always_inline int may_tell(const struct flow_query *q, __u16 owner)
+{
+	return !q->only_look && (!q->from_host || fence(&q->from, owner));
+}
+
+/*
  * A connection that the table holds: its owner, after what this packet tells
  * of it was noted. An update that another CPU forestalled is not repeated: its
  * stamp is as fresh, and the state will be told again by the next packet.
@@ -125,7 +138,7 @@ static __always_inline __u16 known_owner(struct flow_query *q, int n,
 	__u16 now = stamp_now();
 
 	q->reason = BATON_FORWARD_FLOW;
-	if (q->only_look)
+	if (!may_tell(q, was.flow.owner))
 		return was.flow.owner;
 	if (!q->from_host && (flow_is_reopened(was.flow, &q->event) ||
 			      !owner_exists(was.flow.owner))) {
@@ -182,9 +195,9 @@ static __always_inline __u16 find_owner(struct flow_query *q, int n,
 		if (!second)
 			return 0;
 		if (!baton_bucket_find(second, q->key, n, &found)) {
-			owner = ring_owner(q, n);
+			owner = q->wanted ?: ring_owner(q, n);
 			q->reason = BATON_FORWARD_NEW;
-			if (owner && !q->only_look)
+			if (owner && may_tell(q, owner))
 				remember(q, n, owner, first, second);
 			return owner;
 		}

@@ -8,9 +8,9 @@
  *                   -> drop              counted, with a reason
  */
 #include "decide.h"
-#include "fence.h"
 #include "forward.h"
 #include "parse.h"
+#include "return.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
