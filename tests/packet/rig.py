@@ -115,6 +115,7 @@ def _network(lab):
     for port, addresses in PORTS.items():
         lab.veth(switch, port, world, port, mtu=MTU)
         switch.address(port, *addresses)
+    lab.veth(switch, "other", world, "other")  # no port of the switch
     switch.sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1)
     # Clients are anywhere behind a router whose link address is known.
     switch.neighbour("198.51.100.254", ROUTER, "c0")
