@@ -19,6 +19,7 @@ DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /lib/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSCONFDIR ?= /etc
 
 VERSION := 0.1.0
@@ -183,15 +184,21 @@ fmt: ## reformat the sources
 # --- installation -----------------------------------------------------------
 
 MAN := $(wildcard docs/man/*.[1-8])
+UNITS := user/batond/batond.service user/baton-host/baton-host.service
 
-install: all ## install programs and manual pages under PREFIX
-	install -d $(DESTDIR)$(SBINDIR)
+install: all ## install programs, manual pages, units and completion
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|' $$u \
+		> $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
+	install -D -m 644 user/baton/completion.bash $(DESTDIR)$(BASHDIR)/baton
 	for m in $(MAN); do install -D -m 644 $$m \
 		$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
 
 uninstall: ## remove what install put there
 	for p in $(COMPONENTS); do rm -f $(DESTDIR)$(SBINDIR)/$$p; done
+	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
+	rm -f $(DESTDIR)$(BASHDIR)/baton
 	for m in $(MAN); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 
