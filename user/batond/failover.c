@@ -38,7 +38,7 @@ static void note(struct batond *b, const struct note *n)
 void failover_carry_out(struct batond *b, const struct cluster_result *r,
 			uint64_t now)
 {
-	/* All stores first; whatever is not a store can wait. */
+	/* All stores first; telling of them can wait. */
 	uint64_t start = prober_now();
 
 	for (uint32_t i = 0; i < r->nr_moves; i++)
@@ -56,7 +56,7 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r,
 	}
 	if (r->nr_held)
 		note(b, &(struct note){ .kind = NOTE_HELD,
-					.at = now,
+					.at = start,
 					.held = r->held,
 					.nr_held = r->nr_held });
 	if (b->nr_notes)
@@ -94,14 +94,15 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	case PROBER_WORD:
 		n.kind = NOTE_WORD;
 		h->draining = b->drains[host] || t->word == BATON_WORD_DRAINING;
+		b->cluster.stale = true; /* who is next, it may be no more */
 		if (t->word == BATON_WORD_LEAVING)
 			cluster_host_down(&b->cluster, host, now, &result);
 		else if (h->state == HOST_DOWN && t->detect.state == DETECT_UP)
 			cluster_host_up(&b->cluster, host, now, &result);
 		break;
 	}
-	failover_carry_out(b, &result, now);
 	note(b, &n);
+	failover_carry_out(b, &result, now);
 	uv_async_send(&b->notes_ready);
 }
 
@@ -156,11 +157,11 @@ static json_t *move_json(const struct batond *b, const struct note *n)
 {
 	const struct move *m = &n->move;
 
-	return json_pack("{s:s, s:o, s:o, s:i, s:s, s:I}", "owner",
+	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:I}", "owner",
 			 owner_name(b, m->owner), "from",
 			 name_or_null(host_name(b, m->from), m->from), "to",
 			 name_or_null(host_name(b, m->to), m->to), "epoch",
-			 (int)m->epoch, "cause", causes[m->cause], "flip_ns",
+			 (json_int_t)m->epoch, "cause", causes[m->cause], "flip_ns",
 			 (json_int_t)n->flip_ns);
 }
 
@@ -237,13 +238,8 @@ void failover_tell(struct batond *b)
 	prober_unlock(&b->prober);
 	apply_rings(b);
 
-	/* Whatever the order of the causes, people read in order of time. */
 	for (uint32_t i = 0; i < n; i++)
-		if (notes[i].kind == NOTE_DOWN || notes[i].kind == NOTE_WORD)
-			tell(b, &notes[i]);
-	for (uint32_t i = 0; i < n; i++)
-		if (notes[i].kind != NOTE_DOWN && notes[i].kind != NOTE_WORD)
-			tell(b, &notes[i]);
+		tell(b, &notes[i]);
 	if (lost)
 		log_error("%u events could not be kept", lost);
 }
