@@ -30,8 +30,12 @@ class Limits:
 
 @dataclass
 class Timeline:
-    """Of one failover. Times are None for what did not happen."""
-    fault: int
+    """Of one failover. Times are None for what did not happen.
+
+    `struck` is when we set out to kill the host; the kernel may make us wait
+    for its locks. The host failed at its last sign of life after that: an
+    answer to a probe, or sending a packet that it still answered."""
+    struck: int
     down: Optional[int] = None  # batond: the host is down
     silent_ms: Optional[float] = None  # batond: since its last answer
     store: Optional[int] = None  # batond: the owner's word
@@ -43,6 +47,10 @@ class Timeline:
                      len(self.packets))
         #: those before the first that came to the new host, and the others
         self.before, self.after = self.packets[:split], self.packets[split:]
+        self.fault = max([self.struck,
+                          *(p.sent for p in self.before if p.answered),
+                          *([self.down - int(self.silent_ms * MS)]
+                            if self.down else [])])
 
     def ms(self, at):
         """Since the fault."""

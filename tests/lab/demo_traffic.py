@@ -2,6 +2,7 @@
 """What clients do meanwhile: requests by curl, a numbered UDP stream, and
 connections that are held open."""
 
+import contextlib
 import selectors
 import socket
 import subprocess
@@ -31,7 +32,7 @@ class Curl:
     def __init__(self, demo, address, per_minute):
         self.requests = []
         self.popen = subprocess.Popen(
-            demo.client.argv("curl", "-s", "-o", "/dev/null", "-m", 5, "-H",
+            demo.client.argv("curl", "-s", "-o", "/dev/null", "-m", 3, "-H",
                              "Connection: close", "--rate", f"{per_minute}/m",
                              "-w", self.FORMAT, f"http://{address}/[1-10000000]"),
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -42,6 +43,8 @@ class Curl:
     def _read(self):
         for line in self.popen.stderr:
             end = now()
+            if not line.endswith("\n"):
+                break  # cut off as curl was ended
             result, _, error = line.rstrip("\n").partition("|")
             status, took, *host = result.split()
             self.requests.append(Request(end - int(float(took) * 1e9), end,
@@ -94,7 +97,7 @@ class Idle:
     addresses of its own: what a dead host still remembers of an earlier round
     does not meet it."""
 
-    AT_ONCE = 256
+    AT_ONCE = 100  # what a veth's queue holds, and then some
     REQUEST = b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n"
 
     def __init__(self, demo, count, number):
@@ -148,15 +151,17 @@ class Idle:
         """A request on every connection: {(address, port): name of the host
         that answered, "reset", "closed" (but not reset) or "silent"}."""
         result = {}
-        for s in self.sockets:
-            try:
-                s.send(self.REQUEST)
-            except OSError:
-                result[self.name(s)] = "reset"
-        asked = [s for s in self.sockets if self.name(s) not in result]
-        for s, ready in self._wait(asked, selectors.EVENT_READ, patience):
-            result[self.name(s)] = self._answer(s) if ready else "silent"
+        for i in range(0, len(self.sockets), self.AT_ONCE):
+            batch = self.sockets[i:i + self.AT_ONCE]
+            for s in batch:
+                self._send(s)
+            for s, ready in self._wait(batch, selectors.EVENT_READ, patience):
+                result[self.name(s)] = self._answer(s) if ready else "silent"
         return result
+
+    def _send(self, s):
+        with contextlib.suppress(ConnectionError):  # the answer tells it
+            s.send(self.REQUEST)
 
     @staticmethod
     def _answer(s):

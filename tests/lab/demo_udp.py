@@ -67,10 +67,11 @@ class Sender:
     def send(self):
         self.sequence += 1
         self.record.sent[self.sequence] = now()
-        try:
-            self.socket.send(SEQUENCE.pack(self.sequence))
-        except ConnectionRefusedError:
-            pass  # what an earlier packet met
+        while True:
+            try:
+                return self.socket.send(SEQUENCE.pack(self.sequence))
+            except ConnectionRefusedError:
+                pass  # what an earlier packet met; this one was not sent
 
     def receive(self):
         try:
