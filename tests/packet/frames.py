@@ -52,7 +52,8 @@ def _ipv6(transport):
     yield ip / IPv6ExtHdrHopByHop() / transport
     yield ip / IPv6ExtHdrRouting(addresses=["2001:db8::5"]) / transport
     yield ip / pad / transport
-    yield ip / AH(icv=b"i" * 12) / transport
+    yield ip / AH(nh=bytes(ip / transport)[6], payloadlen=4,
+                  icv=b"i" * 12) / transport
     yield ip / IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting() / pad / transport
     for m, offset in ((0, 0), (1, 0), (1, 77), (0, 8)):
         fragment = IPv6ExtHdrFragment(m=m, offset=offset, id=0x1234567)
