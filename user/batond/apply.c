@@ -218,7 +218,7 @@ static void drop_hosts(struct batond *b, const struct config *to,
 		r.nr_moves = 0;
 		r.nr_held = 0;
 		cluster_host_removed(&b->cluster, i, now, &r);
-		failover_carry_out(b, &r, now);
+		failover_carry_out(b, &r);
 		prober_clear(&b->prober, i);
 		memset(&b->dp.hosts[i], 0, sizeof(b->dp.hosts[i]));
 		memset(&b->dp.host_info[i], 0, sizeof(b->dp.host_info[i]));

@@ -251,11 +251,11 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 	for (int i = 0; i < BATON_MAX_STANDBYS && o->standbys[i][0]; i++)
 		json_array_append_new(standbys, json_string(o->standbys[i]));
 	return json_pack(
-		"{s:s, s:i, s:o, s:s, s:s, s:i, s:s, s:o, s:o, s:b, s:I, s:o}",
+		"{s:s, s:i, s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:I, s:o}",
 		"name", o->name, "id", id, "host",
 		string_or_null(ids_name(&b->hosts, w.host)), "home", o->host,
 		"state", owner_states[w.state % BATON_NR_OWNER_STATES], "epoch",
-		(int)w.epoch, "policy", policies[o->policy], "standbys",
+		(json_int_t)w.epoch, "policy", policies[o->policy], "standbys",
 		standbys, "next", string_or_null(ids_name(&b->hosts, c.next)),
 		"drain", o->drain, "flows",
 		(json_int_t)b->sweep.census.by_owner[id], "moved_ms",

@@ -35,8 +35,7 @@ static void note(struct batond *b, const struct note *n)
 		b->lost_notes++;
 }
 
-void failover_carry_out(struct batond *b, const struct cluster_result *r,
-			uint64_t now)
+void failover_carry_out(struct batond *b, const struct cluster_result *r)
 {
 	/* All stores first; telling of them can wait. */
 	uint64_t start = prober_now();
@@ -102,7 +101,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		break;
 	}
 	note(b, &n);
-	failover_carry_out(b, &result, now);
+	failover_carry_out(b, &result);
 	uv_async_send(&b->notes_ready);
 }
 
@@ -115,7 +114,7 @@ void failover_tick(void *arg, uint64_t now)
 	cluster_retry(&b->cluster, now, &result);
 	/* What is still held was told when it was held. */
 	result.nr_held = 0;
-	failover_carry_out(b, &result, now);
+	failover_carry_out(b, &result);
 }
 
 /* --- telling ------------------------------------------------------------------ */
@@ -161,8 +160,8 @@ static json_t *move_json(const struct batond *b, const struct note *n)
 			 owner_name(b, m->owner), "from",
 			 name_or_null(host_name(b, m->from), m->from), "to",
 			 name_or_null(host_name(b, m->to), m->to), "epoch",
-			 (json_int_t)m->epoch, "cause", causes[m->cause], "flip_ns",
-			 (json_int_t)n->flip_ns);
+			 (json_int_t)m->epoch, "cause", causes[m->cause],
+			 "flip_ns", (json_int_t)n->flip_ns);
 }
 
 static void tell_move(struct batond *b, const struct note *n)
@@ -283,15 +282,16 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 	r.nr_moves = 0;
 	r.nr_held = 0;
 	prober_lock(&b->prober);
+	err = back ? cluster_failback(&b->cluster, id, force, now, &r)
+		   : cluster_failover(&b->cluster, id, to, force, now, &r);
+	/* Only now, as it may have been planned anew. */
 	target = to
 			 ?: back ? b->cluster.owner[id].home
 				 : b->cluster.owner[id].next;
-	err = back ? cluster_failback(&b->cluster, id, force, now, &r)
-		   : cluster_failover(&b->cluster, id, to, force, now, &r);
 	if (!err) {
 		uint32_t first = b->nr_notes;
 
-		failover_carry_out(b, &r, now);
+		failover_carry_out(b, &r);
 		for (uint32_t i = first; i < b->nr_notes; i++)
 			if (b->notes[i].kind == NOTE_MOVE)
 				json_array_append_new(

@@ -29,8 +29,7 @@ json_t *failback_owner(struct batond *b, const char *owner, bool force,
 		       char why[256]);
 
 /* With the lock held: make the moves of a result, and note them. */
-void failover_carry_out(struct batond *b, const struct cluster_result *r,
-			uint64_t now);
+void failover_carry_out(struct batond *b, const struct cluster_result *r);
 
 /* The word of an owner as the cluster and the configuration have it. */
 union baton_owner owner_word(const struct batond *b, uint16_t id);
