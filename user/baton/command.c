@@ -2,23 +2,13 @@
 #include "command.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int fail(char error[COMMAND_ERROR], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+#include "lib/why.h"
 
-static int fail(char error[COMMAND_ERROR], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, COMMAND_ERROR, format, args);
-	va_end(args);
-	return -EINVAL;
-}
+#define fail(error, ...) why_set(error, COMMAND_ERROR, -EINVAL, __VA_ARGS__)
 
 /* The words that are left to understand. */
 struct words {

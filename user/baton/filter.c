@@ -3,22 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int fail(int err, char error[COMMAND_ERROR], const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+#include "lib/why.h"
 
-static int fail(int err, char error[COMMAND_ERROR], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, COMMAND_ERROR, format, args);
-	va_end(args);
-	return -err;
-}
+#define fail(err, error, ...) why_set(error, COMMAND_ERROR, -(err), __VA_ARGS__)
 
 /* ADDRESS or ADDRESS/LENGTH */
 static int parse_client(struct filter *f, const char *text,
@@ -60,6 +50,11 @@ static int parse_state(struct filter *f, const char *text,
 		BATON_FLOW_STATES(X)
 #undef X
 	};
+	static const char known[] =
+#define X(name, label, text) " " label
+		BATON_FLOW_STATES(X)
+#undef X
+		;
 
 	for (int i = 0; i < BATON_NR_FLOW_STATES; i++) {
 		if (strcmp(text, labels[i]))
@@ -67,13 +62,8 @@ static int parse_state(struct filter *f, const char *text,
 		f->state = i;
 		return 0;
 	}
-	return fail(EINVAL, error,
-		    "state '%.40s', expected one of:"
-#define X(name, label, text) " " label
-		    BATON_FLOW_STATES(X)
-#undef X
-			    ,
-		    text);
+	return fail(EINVAL, error, "state '%.40s', expected one of:%s", text,
+		    known);
 }
 
 static int parse_name(uint16_t *id, const json_t *args, const char *kind,

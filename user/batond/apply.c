@@ -3,26 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "apply_services.h"
 #include "failover.h"
+#include "lib/why.h"
 #include "resolve.h"
 
-static int fail(char why[APPLY_WHY], int err, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int fail(char why[APPLY_WHY], int err, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, APPLY_WHY, format, args);
-	va_end(args);
-	return err;
-}
+#define fail(why, err, ...) why_set(why, APPLY_WHY, err, __VA_ARGS__)
 
 /* --- ids -------------------------------------------------------------------- */
 

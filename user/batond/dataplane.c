@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "entry.skel.h"
 #include "lib/bpffs.h"
 #include "lib/log.h"
+#include "lib/why.h"
 #include "switch.skel.h"
 
 #define ENTRY "baton_entry"
@@ -27,18 +27,7 @@
  * slots for every 4/3 flows (tests/unit/batond/test_flowtable.c). */
 #define BUCKETS(flows) ((uint32_t)((uint64_t)(flows)*3 / 4))
 
-static int fail(char why[DATAPLANE_WHY], int err, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int fail(char why[DATAPLANE_WHY], int err, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, DATAPLANE_WHY, format, args);
-	va_end(args);
-	return err;
-}
+#define fail(why, err, ...) why_set(why, DATAPLANE_WHY, err, __VA_ARGS__)
 
 /* --- time ------------------------------------------------------------------ */
 

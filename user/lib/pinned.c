@@ -3,27 +3,17 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/why.h"
+
 #define PATH_LEN 4096
 
-static int fail(int err, char error[PINNED_ERROR], const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int fail(int err, char error[PINNED_ERROR], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, PINNED_ERROR, format, args);
-	va_end(args);
-	return -err;
-}
+#define fail(err, error, ...) why_set(error, PINNED_ERROR, -(err), __VA_ARGS__)
 
 static int open_failed(int err, const char *path, char error[PINNED_ERROR])
 {
