@@ -95,10 +95,13 @@ def test_example_is_good():
 
 
 def test_configuration_of_the_readme_is_good(tmp_path):
-    block, = re.findall(r"```yaml\n(.*?)```", read("README.md"), re.DOTALL)
+    switch, host = re.findall(r"```yaml\n(.*?)```", read("README.md"),
+                              re.DOTALL)
     path = tmp_path / "baton.yaml"
-    path.write_text(block)
+    path.write_text(switch)
     check(path)
+    path.write_text(host)
+    output("baton-host", "--config", path, "--check")
 
 
 def config_keys():

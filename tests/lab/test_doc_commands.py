@@ -34,7 +34,7 @@ def config(lab):
     """The README's, with paths of the lab. Nobody answers probes there."""
     key = lab.file("probe.key", "00112233445566778899aabbccddeeff\n")
     key.chmod(0o600)
-    text, = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    text = re.search(r"```yaml\n(switch:.*?)```", README, re.DOTALL)[1]
     text, count = re.subn(
         r"probe-key: [^\n]*", f"probe-key: {key}\n  bpffs: {lab.dir}/bpf/baton"
         f"\n  control: {lab.dir}/batond.sock\n  state: {lab.dir}/state", text)
