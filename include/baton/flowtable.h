@@ -107,6 +107,17 @@ baton_bucket_find(__u64 *bucket, const __u64 *key, int n,
 	return 0;
 }
 
+/* Finish a slot whose first key word stands: the flow, last, makes it whole. */
+static inline __attribute__((always_inline)) void
+baton_slot_fill(__u64 *slot, const __u64 *key, int n, __u64 flow)
+{
+	if (n == 3) {
+		baton_store(&slot[1], key[1]);
+		baton_store(&slot[2], key[2]);
+	}
+	baton_store(&slot[n], flow);
+}
+
 /*
  * Does another CPU hold or write this key in the slot? Of an IPv6 key that is
  * being written the first word must do: better to leave a flow to its next
@@ -147,11 +158,7 @@ baton_bucket_claim(__u64 *bucket, const __u64 *key, int n, __u64 flow)
 				return 2;
 			continue;
 		}
-		if (n == 3) {
-			baton_store(&slot[1], key[1]);
-			baton_store(&slot[2], key[2]);
-		}
-		baton_store(&slot[n], flow);
+		baton_slot_fill(slot, key, n, flow);
 		return 1;
 	}
 	return 0;
@@ -206,11 +213,7 @@ baton_bucket_displace(__u64 *bucket, const __u64 *key, int n, __u64 flow,
 	if (!victim || !baton_swap(&victim[n], victim_flow, 0))
 		return 0;
 	baton_store(&victim[0], key[0]);
-	if (n == 3) {
-		baton_store(&victim[1], key[1]);
-		baton_store(&victim[2], key[2]);
-	}
-	baton_store(&victim[n], flow);
+	baton_slot_fill(victim, key, n, flow);
 	return 1;
 }
 
