@@ -255,7 +255,7 @@ def main():
     parser.add_argument("--out", type=Path, default=BUILD / "bench.json")
     parser.add_argument("--strict", action="store_true",
                         help="fail if a goal is missed")
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=40)
     args = parser.parse_args()
     for name in args.groups:
         if name not in GROUPS:
@@ -274,4 +274,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
