@@ -31,6 +31,7 @@ PROG_TEST_RUN = 10
 PROG_GET_FD_BY_ID = 13
 MAP_GET_FD_BY_ID = 14
 OBJ_GET_INFO_BY_FD = 15
+MAP_LOOKUP_BATCH = 24
 
 ANY, NOEXIST, EXIST = 0, 1, 2
 
@@ -69,6 +70,13 @@ class ElemAttr(Attr):
 class UpdateAttr(Attr):
     _fields_ = [("map_fd", ctypes.c_uint32), ("key", ctypes.c_char_p),
                 ("value", ctypes.c_char_p), ("flags", ctypes.c_uint64)]
+
+
+class BatchAttr(Attr):
+    _fields_ = [("in_batch", ctypes.c_void_p), ("out_batch", ctypes.c_void_p),
+                ("keys", ctypes.c_void_p), ("values", ctypes.c_void_p),
+                ("count", ctypes.c_uint32), ("map_fd", ctypes.c_uint32),
+                ("elem_flags", ctypes.c_uint64), ("flags", ctypes.c_uint64)]
 
 
 class IdAttr(Attr):
@@ -296,10 +304,33 @@ class Map(Object):
             self.delete(key)
 
     def sum64(self, key):
-        """Add up the values of all CPUs, as tuples of __u64 words."""
+        """Add up the values of all CPUs, as a tuple of __u64 words."""
+        return self._sum(self.lookup(key))
+
+    def _sum(self, values):
         words = f"={self.value_size // 8}Q"
         return tuple(map(sum, zip(*(struct.unpack(words, v)
-                                    for v in self.lookup(key)))))
+                                    for v in values))))
+
+    def sums64(self):
+        """sum64() of all elements of a per-CPU array, by one call."""
+        size = self._size()
+        keys = ctypes.create_string_buffer(4 * self.max_entries)
+        values = ctypes.create_string_buffer(size * self.max_entries)
+        last = ctypes.c_uint32()
+        attr = BatchAttr(map_fd=self.fd, count=self.max_entries,
+                         out_batch=ctypes.addressof(last),
+                         keys=ctypes.addressof(keys),
+                         values=ctypes.addressof(values))
+        try:
+            bpf(MAP_LOOKUP_BATCH, attr)
+        except OSError as e:
+            if e.errno != errno.ENOENT:  # the end was reached
+                raise
+        stride, data = size // self.cpus, values.raw
+        return [self._sum(data[at:at + self.value_size]
+                          for at in range(i * size, (i + 1) * size, stride))
+                for i in range(attr.count)]
 
     def mapping(self):
         """A BPF_F_MMAPABLE array, mapped."""
