@@ -400,7 +400,11 @@ int dataplane_open(struct dataplane *d, const char *dir,
 			    dir, strerror(-d->lock));
 	err = pinned_meta(dir, &d->meta, error);
 	if (err && err != -ENOENT)
-		return fail(why, err, "%s", error);
+		return fail(why, err, "%s%s", error,
+			    err == -EPROTO ? "; or take them down with "
+					     "--unload, which forgets all "
+					     "connections"
+					   : "");
 	d->adopted = !err;
 	err = load_clock(d, &hz, why);
 	if (err)
