@@ -162,7 +162,8 @@ def main(argv):
   In flight lost: requests under way and idle connections that the dead host's
   kernel held. Their packets reach the standby, which does not know them and
   resets them: taking live TCP connections over is not part of this version.
-  {time.monotonic() - start:.0f} s; {options.out}/demo.svg shows it""")
+  See docs/demo.md. {time.monotonic() - start:.0f} s; {options.out}/demo.svg \
+shows it.""")
     return 0 if all(r["ok"] for r in results) else 1
 
 

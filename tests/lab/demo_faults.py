@@ -139,6 +139,9 @@ class LinkCut(Fault):
     def repair(self):
         set_up(self.host.ns, self.host.DEVICE, True)
         self.host.configure_network()
+        # Its first question for its router may be lost, as the port at the
+        # other end is not awake yet; the next one comes a second later.
+        self.host.wait_gateways()
 
 
 class HostFreeze(Fault):

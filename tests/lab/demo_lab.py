@@ -102,6 +102,13 @@ address replace 2001:db8:{self.number:x}::2/64 dev {self.DEVICE} nodad
 route replace default via {self.gateways[0]}
 route replace default via {self.gateways[1]}""")
 
+    def wait_gateways(self):
+        """Until the way out is known."""
+        for gateway in self.gateways:
+            wait_until(lambda g=gateway: self.ns.run(
+                "ping", "-c1", "-W2", g, check=False).returncode == 0,
+                       f"host {self.name} reaches {gateway}")
+
     def start_agent(self):
         config = {"interface": self.DEVICE,
                   "bpffs": str(self.demo.pins / f"host-{self.name}"),
