@@ -76,6 +76,18 @@ void detect_init(struct detect *d, const struct detect_profile *p, uint64_t now)
 	};
 }
 
+void detect_restart(struct detect *d, const struct detect_profile *p,
+		    uint64_t now)
+{
+	uint64_t sequence = d->sequence;
+
+	detect_init(d, p, now);
+	d->sequence = sequence;
+	d->answered = sequence;
+	for (int i = 0; i < DETECT_WINDOW; i++)
+		d->sent[i] = ANSWERED;
+}
+
 uint64_t detect_deadline(const struct detect *d)
 {
 	return earlier(d->next_probe, verdict(d));

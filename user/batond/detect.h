@@ -65,6 +65,11 @@ enum detect_change { DETECT_SAME, DETECT_WENT_UP, DETECT_WENT_DOWN };
 void detect_init(struct detect *d, const struct detect_profile *p,
 		 uint64_t now);
 
+/* The same for a session that goes on: sequences do, too, so that no answer to
+ * a probe of before is taken for one of now. */
+void detect_restart(struct detect *d, const struct detect_profile *p,
+		    uint64_t now);
+
 /* When something must be done next: send a probe, or check. */
 uint64_t detect_deadline(const struct detect *d);
 

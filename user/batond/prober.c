@@ -90,10 +90,12 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 	if (t->active && addr_equal(&t->address, address) &&
 	    !memcmp(&t->detect.profile, profile, sizeof(*profile)))
 		return;
-	memset(t, 0, sizeof(*t));
 	t->active = true;
 	t->address = *address;
-	detect_init(&t->detect, profile, prober_now());
+	t->word = BATON_WORD_UP;
+	t->forged = 0;
+	t->unsent = 0;
+	detect_restart(&t->detect, profile, prober_now());
 	if (host > p->top)
 		p->top = host;
 	eventfd_write(p->wake, 1);
@@ -101,8 +103,8 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 
 void prober_clear(struct prober *p, uint16_t host)
 {
-	/* All of it: the id may become another host's. */
-	memset(&p->target[host], 0, sizeof(p->target[host]));
+	p->target[host].active = false;
+	p->target[host].word = BATON_WORD_UP; /* nobody's any more */
 }
 
 /* --- on the wire ------------------------------------------------------------ */
@@ -156,7 +158,9 @@ static void take_answer(struct prober *p, const void *data, size_t len,
 	uint64_t now = prober_now();
 	struct probe_answer a;
 	enum probe_verdict verdict = probe_judge(&a, &p->secret, data, len);
+	enum detect_change change;
 	struct prober_target *t;
+	uint64_t newest;
 
 	if (verdict == PROBE_ALIEN || !a.host || a.host > p->top ||
 	    !p->target[a.host].active) {
@@ -172,11 +176,16 @@ static void take_answer(struct prober *p, const void *data, size_t len,
 		t->detect.bogus++;
 		return;
 	}
-	report(p, a.host, detect_answer(&t->detect, a.sequence, now), now);
-	if (a.word != t->word) {
+	newest = t->detect.answered;
+	change = detect_answer(&t->detect, a.sequence, now);
+	/* Only the newest answer says what holds now: not one that was
+	 * overtaken, nor one that somebody kept and sent again. And its word
+	 * comes first, for a host may be up only to leave. */
+	if (t->detect.answered != newest && a.word != t->word) {
 		t->word = a.word;
 		p->change(p->arg, a.host, PROBER_WORD, now);
 	}
+	report(p, a.host, change, now);
 }
 
 static bool read_answers(struct prober *p, int s)
