@@ -498,6 +498,33 @@ size_t dataplane_ports(const struct dataplane *d, uint32_t *ifindex, size_t max)
 	return list_ports(d->ports, ifindex, max);
 }
 
+/* The id of a pinned map, 0: it is not there. */
+static uint32_t map_id(const char *dir, const char *name)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = bpffs_open(dir, name);
+
+	if (fd < 0)
+		return 0;
+	bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	return info.id;
+}
+
+/*
+ * Does an entry program that jumps by another map sit on the interface? Then
+ * it is another switch's: an index that is a port's here may be anything in
+ * another network namespace.
+ */
+static bool is_anothers(uint32_t ifindex, uint32_t programs)
+{
+	struct xdp_state state;
+
+	return programs && !xdp_query(ifindex, ENTRY, programs, &state) &&
+	       state.id && !xdp_uses_map(state.id, programs);
+}
+
 int dataplane_unload(const char *dir, char why[DATAPLANE_WHY])
 {
 	static const char *const names[] = {
@@ -507,7 +534,7 @@ int dataplane_unload(const char *dir, char why[DATAPLANE_WHY])
 			"switch",
 		"clock",
 	};
-	uint32_t ports[BATON_MAX_PORTS];
+	uint32_t ports[BATON_MAX_PORTS], programs;
 	char name[IF_NAMESIZE];
 	int map, lock, err = 0, first = 0;
 	size_t n = 0;
@@ -524,8 +551,10 @@ int dataplane_unload(const char *dir, char why[DATAPLANE_WHY])
 		n = list_ports(map, ports, BATON_MAX_PORTS);
 		close(map);
 	}
+	programs = map_id(dir, "programs");
 	for (size_t i = 0; i < n; i++) {
-		if (!if_indextoname(ports[i], name))
+		if (!if_indextoname(ports[i], name) ||
+		    is_anothers(ports[i], programs))
 			continue;
 		err = xdp_detach(ENTRY, name, why);
 		first = first ?: err;
