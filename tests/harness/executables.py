@@ -17,7 +17,8 @@ def check(variant, source, *argv, timeout):
     program = BUILD / variant / source
     assert program.exists(), f"{program} is not there: run `make test-build`"
     done = subprocess.run([program, *map(str, argv)], timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace", check=False)
+                          cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          errors="replace", check=False)
     print(done.stdout)
     assert done.returncode == 0, f"exit status {done.returncode}"
