@@ -79,6 +79,7 @@ u8, u16, u32, u64 = (ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32,
 be16, be32, be64 = (t.__ctype_be__ for t in (u16, u32, u64))
 Address = u8 * 16
 Mac = u8 * 6
+size = ctypes.sizeof
 Name = ctypes.c_char * C["NAME_LEN"]
 
 

@@ -304,12 +304,3 @@ def test_large_packet_in_several_buffers(rig):
         assert len(packet) > 2 * 4096
         with rig.changed(record, mtu=9000):
             rig.expect_at_host("forward_new", packet, host)
-
-
-def test_pins(rig):
-    """The pinned maps are of the sizes that the contract says."""
-    for name, (key, value) in abi.MAP_TYPES.items():
-        assert rig.maps[name].key_size == ctypes.sizeof(key), name
-        assert rig.maps[name].value_size == ctypes.sizeof(value), name
-    assert rig.meta.magic == abi.C["MAGIC"]
-    assert rig.meta.abi == abi.C["ABI"]
