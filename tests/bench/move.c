@@ -131,8 +131,8 @@ static int flip_once(struct load *l, struct bench_switch *s, int owner,
 	if (err)
 		return bench_fail(-err, "thread");
 	first = wait_packets(&r[OLD], l->o->repeat / 10);
-	bench_move(s, owner, host[NEW]);
 	flipped = bench_now();
+	bench_move(s, owner, host[NEW]);
 	if (first)
 		first = wait_packets(&r[NEW], 1);
 	pthread_join(thread, NULL);
