@@ -78,6 +78,15 @@ static void send_line(struct client *c, json_t *answer)
 		free(text);
 		return;
 	}
+	/* What waits already: an answer by itself may be as long as that. */
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
+	    QUEUE_MAX) {
+		log_notice("a control client does not read: disconnected");
+		free(a);
+		free(text);
+		hang_up(c);
+		return;
+	}
 	buf = uv_buf_init(text, strlen(text) + 1);
 	text[buf.len - 1] = '\n'; /* in place of the terminating NUL */
 	a->text = text;
@@ -85,12 +94,6 @@ static void send_line(struct client *c, json_t *answer)
 		     on_written)) {
 		free(text);
 		free(a);
-		hang_up(c);
-		return;
-	}
-	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
-	    QUEUE_MAX) {
-		log_notice("a control client does not read: disconnected");
 		hang_up(c);
 	}
 }
