@@ -42,11 +42,14 @@ struct host_path {
 	char interface[RTNL_NAME];
 };
 
+#define PORT_NOTES 5
+
 struct port {
 	char interface[RTNL_NAME];
 	uint32_t ifindex;
 	struct xdp_state xdp;
-	char note[XDP_WHY];
+	char notes[PORT_NOTES][XDP_WHY]; /* what is amiss with it */
+	size_t nr_notes;
 	bool link_up;
 };
 

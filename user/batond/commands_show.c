@@ -392,8 +392,8 @@ static json_t *port_json(const struct port *p)
 {
 	json_t *notes = json_array();
 
-	if (p->note[0])
-		json_array_append_new(notes, json_string(p->note));
+	for (size_t i = 0; i < p->nr_notes; i++)
+		json_array_append_new(notes, json_string(p->notes[i]));
 	return json_pack("{s:s, s:i, s:s, s:b, s:s, s:o}", "interface",
 			 p->interface, "index", (int)p->ifindex, "mode",
 			 modes[p->xdp.mode], "dispatcher", p->xdp.dispatcher,

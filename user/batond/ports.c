@@ -7,13 +7,46 @@
 #include <string.h>
 
 #include "lib/ethtool.h"
+#include "lib/xdp_features.h"
+
+static void note(struct port *p, const char *text)
+{
+	if (p->nr_notes < PORT_NOTES)
+		snprintf(p->notes[p->nr_notes++], XDP_WHY, "%.*s", XDP_WHY - 1,
+			 text);
+}
 
 static void advise(const char *advice, void *arg)
 {
 	struct port *p = arg;
 
 	log_warning("port %s: %s", p->interface, advice);
-	snprintf(p->note, sizeof(p->note), "%s", advice);
+	note(p, advice);
+}
+
+/* Frames that a device does not take are dropped without a trace. */
+static void check_redirects(struct port *p, const char *kind)
+{
+	int takes = xdp_takes_redirects(p->ifindex);
+	char text[XDP_WHY];
+
+	if (takes < 0)
+		log_debug("port %s: whether it takes redirected frames: %s",
+			  p->interface, strerror(-takes));
+	if (takes || p->xdp.mode != XDP_NATIVE)
+		return;
+	if (!strcmp(kind, "veth"))
+		snprintf(text, sizeof(text),
+			 "%s drops frames that are redirected to it, as its "
+			 "other end has no GRO. There, while both ends are up: "
+			 "ethtool -K DEVICE gro off; ethtool -K DEVICE gro on",
+			 p->interface);
+	else
+		snprintf(text, sizeof(text),
+			 "the driver of %s does not take redirected frames; "
+			 "use mode generic",
+			 p->interface);
+	advise(text, p);
 }
 
 /* Answers go back to clients by the kernel's routing table, which refuses to
@@ -65,9 +98,10 @@ static int attach(struct batond *b, const struct config_port *c,
 	}
 	if (why[0]) {
 		log_notice("port %s: %s", c->interface, why);
-		snprintf(p->note, sizeof(p->note), "%.255s", why);
+		note(p, why);
 	}
 	ethtool_advise(c->interface, link.kind, advise, p);
+	check_redirects(p, link.kind);
 	b->nr_ports++;
 	return 0;
 }
