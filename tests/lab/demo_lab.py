@@ -199,8 +199,9 @@ class DemoLab:
         ports = ["client", *(h.port for h in self.hosts)]
         web = {"protocol": "tcp", "port": 80, "owners": owners}
         return {
-            "switch": {"probe-key": str(self.key), "fence": self.ablation != "no-fence",
-                       "flows": 1 << 18, "flows6": 1 << 18},
+            "switch": {"probe-key": str(self.key), "flows": 1 << 18,
+                       "flows6": 1 << 18,
+                       "fence": self.ablation != "no-fence"},
             "ports": [{"interface": p} for p in ports],
             "hosts": [{"name": h.name, "address": h.address}
                       for h in self.hosts],

@@ -107,8 +107,8 @@ def draw(scenarios, directory):
     if not scenarios:
         return
     figure, rows = plt.subplots(
-        2, len(scenarios), figsize=(4.6 * len(scenarios) + 0.8, 7), sharex="col",
-        sharey="row", squeeze=False, height_ratios=(3, 2))
+        2, len(scenarios), figsize=(4.6 * len(scenarios) + 0.8, 7),
+        sharex="col", sharey="row", squeeze=False, height_ratios=(3, 2))
     tops = [draw_stream(rows[0][i], s) for i, s in enumerate(scenarios)]
     rows[0][0].set_ylim(0, 1.35 * max(tops))  # room for the figures
     for i, scenario in enumerate(scenarios):

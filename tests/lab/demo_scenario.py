@@ -55,7 +55,7 @@ class Scenario:
 
     def _prepare(self, flows):
         self.traffic.new_round(flows)
-        self.traffic.stream.wait_answers(self.traffic.stream.rate // 2)
+        self.traffic.stream.wait_answers(self.traffic.stream.rate)
         self.traffic.wait_requests(now())
         wait_until(lambda: len(self.traffic.idle_owners()) == flows,
                    "all idle connections in the flow table")
@@ -69,26 +69,24 @@ class Scenario:
     # --- the failure ---
 
     def _events(self):
-        """Of this failure: {kind: event}, as far as they have happened."""
+        """Of this failure: {kind: event}; nothing until all have happened."""
         found = {}
         for e in self.demo.control("event.show", after=self.seen):
             if e["kind"] == "host_down" and e["host"] == self.host.name:
                 found["down"] = e
             if e["kind"] == "move" and e["owner"] == self.host.owner:
                 found["move"] = e
-        return found
+        return found if len(found) == 2 else None
 
     def _strike(self):
         self.seen = self.demo.control("event.show", last=1)[-1]["seq"]
         self.first = max(1, self.traffic.stream.position()
-                         - self.traffic.stream.rate // 4)
+                         - self.traffic.stream.rate)
         self.struck = self.fault.strike(self.traffic.stream)
         self.say(f"host {self.host.name}: {self.fault.text}", at=0)
         patience = 20 * self.demo.detect_ms / 1e3 + 2
         try:
-            return wait_until(lambda: len(self._events()) == 2
-                              and self._events(), "the failover",
-                              timeout=patience)
+            return wait_until(self._events, "the failover", patience)
         except Failed:
             self.say(f"nothing happened within {patience:g} s")
             return None

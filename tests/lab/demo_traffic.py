@@ -27,7 +27,8 @@ class Curl:
     own. Its times are good to a millisecond or so: what it reports is stamped
     here, so `start` is never too early."""
 
-    FORMAT = "%{stderr}%{http_code} %{time_total} %header{x-host}|%{errormsg}\n"
+    FORMAT = ("%{stderr}%{http_code} %{time_total} %header{x-host}|"
+              "%{errormsg}\n")
 
     def __init__(self, demo, address, per_minute):
         self.requests = []
