@@ -34,8 +34,10 @@ class Curl:
         self.requests = []
         self.popen = subprocess.Popen(
             demo.client.argv("curl", "-s", "-o", "/dev/null", "-m", 3, "-H",
-                             "Connection: close", "--rate", f"{per_minute}/m",
-                             "-w", self.FORMAT, f"http://{address}/[1-10000000]"),
+                             "Connection: close", "--rate",
+                             f"{per_minute}/m",
+                             "-w", self.FORMAT,
+                             f"http://{address}/[1-10000000]"),
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         demo.lab.defer(self.stop)
         self.thread = threading.Thread(target=self._read, daemon=True)
