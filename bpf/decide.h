@@ -91,6 +91,11 @@ decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 	}
 }
 
+/*
+ * This and decide_icmp() return the way, for the caller to use: when nobody
+ * uses what a function returns, the compiler leaves there what it likes, and
+ * the verifier may not like that.
+ */
 static __noinline int decide_fragment(const struct packet *p,
 				      struct decision *d)
 {
@@ -101,26 +106,23 @@ static __noinline int decide_fragment(const struct packet *p,
 	if (!s) {
 		s = some_service(p->family, p->src, p->protocol);
 		if (!s)
-			return 0;
+			return WAY_NONE;
 		d->service = s->id;
 		d->owner = fragment_owner(p);
 		d->reason = BATON_DROP_FENCE_FRAGMENT;
-		if (d->owner)
-			d->way = WAY_TO_CLIENT;
-		return 0;
+		return d->owner ? WAY_TO_CLIENT : WAY_NONE;
 	}
-	d->way = WAY_TO_HOST;
 	d->service = s->id;
 	d->owner = fragment_owner(p);
 	d->reason = BATON_FORWARD_FRAGMENT;
 	if (d->owner)
-		return 0;
+		return WAY_TO_HOST;
 	flow_query(&q, p->family, s, p->src, 0);
 	d->owner = ring_owner(&q, p->family == 4 ? 1 : 3);
 	d->reason = BATON_FORWARD_FRAGMENT_EARLY;
 	if (d->owner)
 		remember_fragment(p, d->owner);
-	return 0;
+	return WAY_TO_HOST;
 }
 
 static __always_inline int same_address(const __be32 *a, const __be32 *b)
@@ -144,37 +146,37 @@ static __noinline int decide_icmp(struct xdp_md *ctx, const struct packet *p,
 	struct flow_query q;
 
 	if (!to_vip && !is_vip(p->family, p->src))
-		return 0;
+		return WAY_NONE;
 	d->reason = BATON_DROP_MALFORMED_QUOTE;
 	if (read_quote(ctx, p, &quoted))
-		return 0;
+		return WAY_NONE;
 	if (to_vip) {
 		vip = quoted.src;
 		client = quoted.dst;
 		vip_port = quoted.sport;
 		port = quoted.dport;
 		if (!same_address(vip, p->dst))
-			return 0;
+			return WAY_NONE;
 	} else {
 		vip = quoted.dst;
 		client = quoted.src;
 		vip_port = quoted.dport;
 		port = quoted.sport;
 		if (!same_address(vip, p->src))
-			return 0;
+			return WAY_NONE;
 	}
 	if (quoted.kind == PACKET_LATER_FRAGMENT) {
 		s = some_service(p->family, vip, quoted.protocol);
 		if (!s)
-			return 0;
+			return WAY_NONE;
 		d->owner = fragment_owner(&quoted);
 		if (!d->owner)
-			return 0;
+			return WAY_NONE;
 	} else {
 		s = find_service(p->family, vip, quoted.protocol, vip_port);
 		if (!s) {
 			d->reason = BATON_PASS_NOT_SERVICE;
-			return 0;
+			return WAY_NONE;
 		}
 		flow_query(&q, p->family, s, client,
 			   s->flags & BATON_SERVICE_IPSEC ? 0 : port);
@@ -182,9 +184,8 @@ static __noinline int decide_icmp(struct xdp_md *ctx, const struct packet *p,
 		d->owner = flow_owner(&q);
 	}
 	d->service = s->id;
-	d->way = to_vip ? WAY_TO_HOST : WAY_TO_CLIENT;
 	d->reason = BATON_FORWARD_ICMP;
-	return 0;
+	return to_vip ? WAY_TO_HOST : WAY_TO_CLIENT;
 }
 
 static __always_inline enum baton_reason return_reason(const struct packet *p)

@@ -38,10 +38,10 @@ int baton_switch(struct xdp_md *ctx)
 		decide_ports(ctx, &p, &d);
 		break;
 	case PACKET_LATER_FRAGMENT:
-		decide_fragment(&p, &d);
+		d.way = decide_fragment(&p, &d);
 		break;
 	case PACKET_ICMP_ERROR:
-		decide_icmp(ctx, &p, &d);
+		d.way = decide_icmp(ctx, &p, &d);
 		break;
 	case PACKET_NOT_IP:
 		return pass(&p, BATON_PASS_NOT_IP);
