@@ -129,8 +129,10 @@ int dataplane_unload(const char *dir, char why[DATAPLANE_WHY])
 	lock = bpffs_lock(dir);
 	if (lock < 0)
 		return fail(why, lock,
-			    "%s is held by a running batond: stop it first",
-			    dir);
+			    lock == -EBUSY ? "%s is held by a running batond: "
+					     "stop it first (%s)"
+					   : "cannot lock %s: %s",
+			    dir, strerror(-lock));
 	map = bpffs_open(dir, "ports");
 	if (map >= 0) {
 		n = list_ports(map, ports, BATON_MAX_PORTS);
