@@ -79,10 +79,12 @@ struct baton_settings {
 	__u32 pad;
 };
 
-/* Stages of the `programs` map. */
+/*
+ * Slots of the `programs` map. What is attached to a port is only a jump to
+ * slot 0, so an upgrade is one write for all ports and touches no attachment.
+ */
 enum baton_stage {
-	BATON_STAGE_SWITCH, /* everything but what follows */
-	BATON_STAGE_ICMP, /* answers a packet with an ICMP error */
+	BATON_STAGE_SWITCH,
 	BATON_STAGES,
 };
 

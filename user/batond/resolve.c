@@ -9,6 +9,9 @@
 /* While some host is not resolved, and to notice what no event tells. */
 #define RETRY_MS 1000
 
+#define IPV6_MIN_MTU 1280
+#define OUTER_MAX 52 /* IPv6, UDP and GUE headers */
+
 static uint32_t add_words(uint32_t sum, const void *data, size_t bytes)
 {
 	uint16_t word;
@@ -104,6 +107,31 @@ static void write_record(struct baton_host *to, const struct baton_host *from)
 	__atomic_store_n(&to->hop.word, from->hop.word, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * What an operator should know of a way that was just found, or not found. An
+ * IPv6 sender that is told to send less than 1280 bytes does not (RFC 8201).
+ */
+static void tell_state(struct batond *b, const struct config_host *h,
+		       const struct rtnl_link *link,
+		       const struct baton_host *record, enum resolved state)
+{
+	if (state == RESOLVED_NO_PORT)
+		event(&b->events, LOG_L_WARNING, "unresolved",
+		      json_pack("{s:s, s:s}", "host", h->name, "interface",
+				link->name),
+		      "host %s is reached through %s, which is not among the "
+		      "ports",
+		      h->name, link->name[0] ? link->name : h->interface);
+	else if (state == RESOLVED_NO_ROUTE)
+		event(&b->events, LOG_L_WARNING, "unresolved",
+		      json_pack("{s:s}", "host", h->name),
+		      "host %s: no route to its address", h->name);
+	else if (record->outer_family && record->mtu < OUTER_MAX + IPV6_MIN_MTU)
+		log_notice("host %s: a path of %u bytes leaves less than %d "
+			   "inside the tunnel; large IPv6 packets will be lost",
+			   h->name, record->mtu, IPV6_MIN_MTU);
+}
+
 void resolve_host(struct batond *b, const struct config_host *h, uint16_t id)
 {
 	struct host_path *path = &b->path_to[id];
@@ -129,17 +157,8 @@ void resolve_host(struct batond *b, const struct config_host *h, uint16_t id)
 		if (!mac_is_zero(record.hop.mac))
 			state = RESOLVED;
 	}
-	if (state != path->state && state == RESOLVED_NO_PORT)
-		event(&b->events, LOG_L_WARNING, "unresolved",
-		      json_pack("{s:s, s:s}", "host", h->name, "interface",
-				link.name),
-		      "host %s is reached through %s, which is not among the "
-		      "ports",
-		      h->name, link.name[0] ? link.name : h->interface);
-	if (state != path->state && state == RESOLVED_NO_ROUTE)
-		event(&b->events, LOG_L_WARNING, "unresolved",
-		      json_pack("{s:s}", "host", h->name),
-		      "host %s: no route to its address", h->name);
+	if (state != path->state)
+		tell_state(b, h, &link, &record, state);
 	path->state = state;
 }
 
