@@ -139,6 +139,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	struct ethhdr *eth;
 	void *data, *end, *l3;
 	__u32 host_id, outer;
+	__u16 vlan;
 	int move, action;
 
 	if (!word)
@@ -152,8 +153,9 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	if (!host_id || !host)
 		return drop(p, BATON_DROP_NO_HOST);
 	hop.word = *(volatile __u64 *)&host->hop.word;
-	if (!(hop.mac[0] | hop.mac[1] | hop.mac[2] | hop.mac[3] | hop.mac[4] |
-	      hop.mac[5]))
+	vlan = hop.vlan;
+	hop.vlan = 0;
+	if (!hop.word)
 		return drop(p, BATON_DROP_UNRESOLVED);
 
 	if (p->ttl <= 1) {
@@ -170,7 +172,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	}
 
 	move = p->l3 - ETH_HLEN - outer;
-	if (hop.vlan)
+	if (vlan)
 		move -= sizeof(struct vlan_header);
 	if (move && bpf_xdp_adjust_head(ctx, move))
 		return drop(p, BATON_DROP_HEADROOM);
@@ -180,17 +182,16 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	l3 = eth + 1;
 	if (l3 > end)
 		return drop(p, BATON_DROP_INTERNAL);
-	__builtin_memcpy(eth->h_dest, hop.mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, host->src_mac, ETH_ALEN);
+	write_addresses(eth, hop.mac, host->src_mac);
 	eth->h_proto = (outer ? host->outer_family : p->family) == 4
 			       ? bpf_htons(ETH_P_IP)
 			       : bpf_htons(ETH_P_IPV6);
-	if (hop.vlan) {
+	if (vlan) {
 		struct vlan_header *tag = l3;
 
 		if ((void *)(tag + 1) > end)
 			return drop(p, BATON_DROP_INTERNAL);
-		tag->tci = bpf_htons(hop.vlan);
+		tag->tci = bpf_htons(vlan);
 		tag->encapsulated = eth->h_proto;
 		eth->h_proto = bpf_htons(ETH_P_8021Q);
 		l3 = tag + 1;

@@ -20,6 +20,21 @@ static __always_inline void decrement_ttl(void *l3, __u8 family)
 	}
 }
 
+/*
+ * Link addresses, two bytes at a time: the kernel's struct says that it may
+ * lie anywhere, so the compiler would take them byte by byte.
+ */
+static __always_inline void write_addresses(void *eth, const void *to,
+					    const void *from)
+{
+	__u16 *at = eth;
+
+	for (int i = 0; i < ETH_ALEN / 2; i++) {
+		at[i] = ((const __u16 *)to)[i];
+		at[i + ETH_ALEN / 2] = ((const __u16 *)from)[i];
+	}
+}
+
 static __always_inline int transmit(struct xdp_md *ctx, __u32 ifindex)
 {
 	/* Out of the port that it came in by needs no redirect. */
