@@ -83,8 +83,8 @@ static void test_l2(void **state)
 	(void)state;
 	fixture_configure(f, KEY "hosts:\n"
 				 "- {name: a, address: 10.0.0.1, " MAC ", "
-								       "vlan: "
-								       "7}\n");
+				 "vlan: "
+				 "7}\n");
 	r = record("a");
 	assert_mac(r->hop.mac, "02:00:00:00:00:01");
 	assert_int_equal(r->hop.vlan, 7);
