@@ -362,7 +362,8 @@ class Network:
     def curl(self, path, family=4, number=10, check=True, **options):
         address = vip(family, number)
         at = f"[{address}]" if family == 6 else address
-        more = [word for k, v in options.items() for word in (f"--{k.replace('_', '-')}", v)]
+        more = [word for key, value in options.items()
+                for word in ("--" + key.replace("_", "-"), value)]
         return self.client.run("curl", "-gsS", "--fail", "--max-time",
                                PATIENCE, *more, f"http://{at}/{path}",
                                check=check)

@@ -57,6 +57,21 @@ def test_x2_failover_and_failback(network):
     assert "no owner" in refused(network, "owner", "failover", "wombat")
 
 
+def test_x2_one_connection_alone(network):
+    """A single flow is given to another owner; its neighbours stay."""
+    network.start()
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(network.socket(4)) for _ in range(20)]
+        for s in sockets:
+            s.connect((vip(4), ECHO))
+        names = [say(s) for s in sockets]
+        client, port = sockets[0].getsockname()
+        other = next(h for h in HOSTS if h != names[0])
+        network.baton("flow", "set", "client", client, "port", port,
+                      "service", "udp4", "owner", f"role-{other}")
+        assert [say(s) for s in sockets] == [other, *names[1:]]
+
+
 def test_x2_failover_to_host_that_is_down(network):
     config = network.config(detection={**DETECTION, "startup-grace": "500ms"})
     config["hosts"].append({"name": "d", "address": "10.0.1.99"})

@@ -48,20 +48,21 @@ def started(network):
 def lasting(network, connection):
     """Where the flows are that live all the time: the connection's, and the
     stream's."""
-    _, port = connection.getsockname()
+    port = connection.getsockname()[1]
     return {key: (flow["owner"], flow["host"])
             for key, flow in network.flows().items()
-            if key[1] == port or key[2] == "udp4"}
+            if key[1] == port or key[2].startswith("udp")}
 
 
-def test_x3_killed_and_started_again(network):
+@pytest.mark.parametrize("family", [4, 6])
+def test_x3_killed_and_started_again(network, family):
     """Again and again under load: no packet lost, every page fetched, every
     connection where it was, nothing attached twice; and each start puts a
     new switch program in place, as an upgrade would."""
     network.start()
     assert not started(network)["adopted"]
     network.baton("owner", "failover", "role-a", "to", "b")
-    with network.connection() as kept, Load(network) as load:
+    with network.connection(family) as kept, Load(network, family) as load:
         host = say(kept)
         ids, flows = attached(network), lasting(network, kept)
         assert len(flows) == 2
