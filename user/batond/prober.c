@@ -109,6 +109,17 @@ void prober_clear(struct prober *p, uint16_t host)
 
 /* --- on the wire ------------------------------------------------------------ */
 
+/*
+ * A probe that was not sent says nothing of the host, unless it is because
+ * there is no way to it: a port or a route that is gone stays gone, and the
+ * host is as unreachable as a dead one.
+ */
+static bool is_no_way(int error)
+{
+	return error == ENETUNREACH || error == EHOSTUNREACH ||
+	       error == ENETDOWN || error == ENODEV;
+}
+
 static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
 		       uint64_t sequence)
 {
@@ -116,15 +127,17 @@ static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
 	struct sockaddr_storage to;
 	socklen_t len = addr_sockaddr(&t->address, p->port, &to);
 	int s = p->socket[t->address.family == 6];
+	bool sent;
 
 	probe_make(&probe, &p->secret, host, sequence, prober_now());
-	if (sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
-		   (struct sockaddr *)&to, len) == sizeof(probe)) {
+	sent = sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
+		      (struct sockaddr *)&to, len) == sizeof(probe);
+
+	t->unsent += !sent;
+	if (sent || is_no_way(errno))
 		detect_sent(&t->detect, sequence, prober_now());
-	} else {
-		t->unsent++;
+	else
 		detect_not_sent(&t->detect, prober_now());
-	}
 }
 
 static void report(struct prober *p, uint16_t host, enum detect_change change,
