@@ -2,9 +2,14 @@
 """Rows X3 and K4: the configuration changes while packets flow, from the file
 or by hand; no flow is lost, and what is wrong changes nothing."""
 
+import contextlib
+import itertools
 import json
+import random
 import re
 import signal
+import threading
+import time
 
 import pytest
 
@@ -12,6 +17,9 @@ from harness.lab import Lab
 
 from load import Load
 from network import DETECTION, SINK, Network, near, say, vip
+
+
+KILLS = 8
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +48,7 @@ def two_hosts(network):
     return config
 
 
-def written(network):
-    return json.loads(network.config_path.read_text())
-
-
-def rewrite(network, config):
-    """The file anew, with the paths that the lab has put into it."""
-    config["switch"] = written(network)["switch"]
-    network.config_path.write_text(json.dumps(config, indent=1))
-
-
-@pytest.mark.parametrize("how", ["reload", "hangup"])
-def test_x3_reload_under_load(network, how):
-    """A host, an owner and a service come; then they go again."""
-    first = two_hosts(network)
+def with_a_third(network):
     more = two_hosts(network)
     more["hosts"].append(network.hosts["c"].entry())
     more["owners"].append({"name": "role-c", "host": "c"})
@@ -61,6 +56,26 @@ def test_x3_reload_under_load(network, how):
     # service's from then on.
     more["services"].append({"name": "sink", "vip": vip(4), "port": SINK,
                              "protocol": "tcp", "owners": ["role-c"]})
+    return more
+
+
+def written(network):
+    return json.loads(network.config_path.read_text())
+
+
+def rewrite(network, config):
+    """The file anew, with the paths that the lab has put into it."""
+    config["switch"] = written(network)["switch"]
+    fresh = network.config_path.with_suffix(".new")
+    fresh.write_text(json.dumps(config, indent=1))
+    fresh.replace(network.config_path)  # as an editor does: all or nothing
+
+
+@pytest.mark.parametrize("how", ["reload", "hangup"])
+def test_x3_reload_under_load(network, how):
+    """A host, an owner and a service come; then they go again."""
+    first = two_hosts(network)
+    more = with_a_third(network)
 
     def reload(config):
         rewrite(network, config)
@@ -84,6 +99,44 @@ def test_x3_reload_under_load(network, how):
         assert set(network.show("host")) == {"a", "b"}
         assert set(network.show("owner")) == {"role-a", "role-b"}
         assert say(kept) == host
+        load.check()
+
+
+def test_x3_killed_while_reloading(network):
+    """Killed at any moment, between any two stores, the controller leaves
+    maps that forward, and the next one makes of them what the file says."""
+    first, more = two_hosts(network), with_a_third(network)
+    rewrite(network, first)
+    over = threading.Event()
+
+    def keep_reloading():
+        configs = itertools.cycle((more, first))
+        while not over.is_set():
+            rewrite(network, next(configs))
+            with contextlib.suppress(OSError, ValueError):
+                network.batond.control.request("reload")
+
+    dice = random.Random(1)
+    with network.connection() as kept, Load(network) as load:
+        host = say(kept)
+        for _ in range(KILLS):
+            over.clear()
+            reloads = threading.Thread(target=keep_reloading)
+            reloads.start()
+            time.sleep(dice.uniform(0, 0.03))  # any moment will do
+            network.batond.kill()
+            over.set()
+            reloads.join()
+            network.batond.popen.wait()
+            network.restart()
+            said = written(network)
+            for kind in "host", "owner", "service":
+                assert set(network.show(kind)) == {
+                    o["name"] for o in said[f"{kind}s"]}
+            shares = [o["share"] for s in network.show("service").values()
+                      for o in s["owners"]]
+            assert all(shares)
+            assert say(kept) == host
         load.check()
 
 

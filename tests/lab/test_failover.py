@@ -8,6 +8,7 @@ leaving   the agent says that the host is going.
 detached  the agent is stopped and its program taken off: the machine lives,
           but answers no probe.
 cut       the cable is pulled.
+removed   the switch's port itself is gone.
 frozen    the link is up and nothing behind it reacts: a program that drops
           everything takes the place of the host's, and its servers are
           stopped. (Freezing processes alone leaves the XDP program answering,
@@ -52,6 +53,10 @@ def detached(host):
 
 def cut(host):
     host.ns.ip("link", "set", "h0", "down")
+
+
+def removed(host):
+    host.network.switch.ip("link", "del", host.port)
 
 
 def frozen(host):
@@ -114,7 +119,7 @@ def check_moved(network, before, after, owners, victim, standby):
                                                        was["epoch"])
 
 
-@pytest.mark.parametrize("fault", [leaving, detached, cut, frozen],
+@pytest.mark.parametrize("fault", [leaving, detached, cut, removed, frozen],
                          ids=lambda f: f.__name__)
 def test_k6_x2_one_store_moves_all_flows(network, traffic, fault):
     network.start()
@@ -136,7 +141,7 @@ def test_k6_x2_one_store_moves_all_flows(network, traffic, fault):
     else:
         down = network.wait_event("host_down", mark, host="a")
         assert DETECT_MS <= down["detect_ms"] <= 1.2 * DETECT_MS + SLACK_MS
-    if fault is cut:
+    if fault in (cut, removed):
         network.wait_event("link_down", mark, interface="s1")
 
     # New connections work, with no delay for anybody to learn something.
