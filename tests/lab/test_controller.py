@@ -2,8 +2,12 @@
 """Row X3: batond can be killed, ended, replaced and started again while
 packets flow; none is lost, and it takes over what it finds."""
 
+import contextlib
 import json
+import random
 import signal
+import threading
+import time
 
 import pytest
 
@@ -12,6 +16,9 @@ from harness.lab import BUILD, Lab
 
 from load import Load
 from network import Network, say
+
+
+KILLS = 5
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +96,49 @@ def test_x3_killed_and_started_again(network, family):
     network.hosts["b"].deafen()
     move = network.wait_event("move", mark, owner="role-a")
     assert (move["to"], move["epoch"]) == ("a", 3)
+
+
+def owner_word(network, number):
+    """{host, epoch} of an owner, as packets see it."""
+    with bpf.Map.pinned(network.batond.pins / "owners") as owners:
+        word = abi.Owner.from_buffer_copy(owners.lookup(number))
+    return word.host, word.epoch
+
+
+def test_x3_killed_while_moving(network):
+    """The word that packets see is the truth: whenever batond dies, the next
+    one goes on from it, and no epoch comes twice."""
+    network.start()
+    names = {h["id"]: h["name"] for h in network.show("host").values()}
+    number = network.owner("role-a")["id"]
+    over = threading.Event()
+    moves = []
+
+    def keep_moving():
+        while not over.is_set():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                moves.extend(network.batond.control.request(
+                    "owner.failover", name="role-a", force=True)["data"])
+
+    dice = random.Random(1)
+    for _ in range(KILLS):
+        over.clear()
+        mover = threading.Thread(target=keep_moving)
+        mover.start()
+        time.sleep(dice.uniform(0, 0.03))  # any moment will do
+        network.batond.kill()
+        over.set()
+        mover.join()
+        network.batond.popen.wait()
+        word = owner_word(network, number)
+        network.restart()
+        assert owner_word(network, number) == word
+        owner = network.owner("role-a")
+        assert (owner["host"], owner["epoch"]) == (names[word[0]], word[1])
+        network.wait_up("a", "b")
+    epochs = [m["epoch"] for m in moves]
+    assert len(epochs) > KILLS
+    assert epochs == sorted(set(epochs))
 
 
 def test_x3_load_would_notice(network):
