@@ -93,7 +93,7 @@ static void test_a_host_that_comes_up_to_leave(void **state)
 	assert_int_equal(changes[1].word, BATON_WORD_LEAVING);
 }
 
-/* No probe leaves: that says nothing about the host. */
+/* No probe leaves, as there is no way to the host: it is given up. */
 static void test_no_route(void **state)
 {
 	struct host far = { .id = 3 };
@@ -101,6 +101,21 @@ static void test_no_route(void **state)
 	(void)state;
 	must(!addr_parse(&far.address, "192.0.2.1"));
 	probe_it(&far);
+	until(nr_of(3, PROBER_DOWN) == 1);
+	prober_lock(p);
+	assert_true(p->target[3].unsent >= 3);
+	prober_unlock(p);
+}
+
+/* No probe leaves for another reason: that says nothing about the host. */
+static void test_not_sent(void **state)
+{
+	struct host everybody = { .id = 3 };
+
+	(void)state;
+	/* A broadcast address takes leave to send to, which nobody asked for. */
+	must(!addr_parse(&everybody.address, "127.255.255.255"));
+	probe_it(&everybody);
 	until(p->target[3].unsent >= 20);
 	prober_lock(p);
 	assert_int_equal(p->target[3].detect.state, DETECT_UNKNOWN);
@@ -180,6 +195,7 @@ int main(void)
 		TEST(test_words),
 		TEST(test_a_host_that_comes_up_to_leave),
 		TEST(test_no_route),
+		TEST(test_not_sent),
 		TEST(test_a_host_that_is_not_probed_any_more),
 		TEST(test_another_profile),
 		TEST(test_ticks),
