@@ -52,12 +52,16 @@ static __always_inline void decide_ipsec(struct xdp_md *ctx,
 static __always_inline void
 decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 {
+	struct baton_settings *settings = current_settings();
+	__u32 generation = settings ? settings->generation : 0;
 	struct baton_service *s;
 	struct flow_query q;
 
 	s = find_service(p->family, p->dst, p->protocol, p->dport);
 	if (s) {
 		d->way = WAY_TO_HOST;
+		if (!(s->flags & BATON_SERVICE_IPSEC))
+			remember_service(p, s, generation);
 		flow_query(&q, p->family, s, p->src,
 			   s->flags & BATON_SERVICE_IPSEC ? 0 : p->sport);
 	} else {

@@ -23,6 +23,6 @@ struct {
 SEC("xdp.frags")
 int baton_entry(struct xdp_md *ctx)
 {
-	bpf_tail_call(ctx, &programs, BATON_STAGE_SWITCH);
+	bpf_tail_call(ctx, &programs, BATON_STAGE_SHORT);
 	return XDP_PASS; /* the slot is empty: behave as if not attached */
 }

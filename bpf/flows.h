@@ -29,30 +29,32 @@ struct flow_query {
 	struct sender from; /* when from_host */
 };
 
+static __always_inline void flow_key(__u64 *key, int n, __u16 service,
+				     const __be32 *client, __be16 port)
+{
+	if (n == 1) {
+		union baton_flow4_words w = { .key = { .client = client[0],
+						       .port = port,
+						       .service = service } };
+		key[0] = w.word[0];
+		key[1] = 0;
+		key[2] = 0;
+	} else {
+		union baton_flow6_words w = { .key = { .port = port,
+						       .service = service } };
+		__builtin_memcpy(w.key.client, client, 16);
+		w.key.tag = baton_flow_tag(w.key.client);
+		key[0] = w.word[0];
+		key[1] = w.word[1];
+		key[2] = w.word[2];
+	}
+}
+
 static __always_inline void flow_query(struct flow_query *q, __u8 family,
 				       const struct baton_service *service,
 				       const __be32 *client, __be16 port)
 {
-	if (family == 4) {
-		union baton_flow4_words w = { .key = {
-						      .client = client[0],
-						      .port = port,
-						      .service = service->id,
-					      } };
-		q->key[0] = w.word[0];
-		q->key[1] = 0;
-		q->key[2] = 0;
-	} else {
-		union baton_flow6_words w = { .key = {
-						      .port = port,
-						      .service = service->id,
-					      } };
-		__builtin_memcpy(w.key.client, client, 16);
-		w.key.tag = baton_flow_tag(w.key.client);
-		q->key[0] = w.word[0];
-		q->key[1] = w.word[1];
-		q->key[2] = w.word[2];
-	}
+	flow_key(q->key, family == 4 ? 1 : 3, service->id, client, port);
 	q->reason = BATON_FORWARD_FLOW;
 	q->wanted = 0;
 	q->pad = 0;

@@ -24,9 +24,9 @@ struct gue_header {
 
 #define GUE_SIZE (sizeof(struct udphdr) + sizeof(struct gue_header))
 
-static __always_inline __u32 outer_size(const struct baton_host *host)
+static __always_inline __u8 outer_size(const struct baton_host *host)
 {
-	__u32 size;
+	__u8 size;
 
 	if (host->forward == BATON_FORWARD_L2)
 		return 0;
@@ -128,51 +128,48 @@ static __always_inline int write_outer(void *at, void *end,
 	return write_outer6(at, end, host, p, inner);
 }
 
-static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
-				   __u32 service, __u32 owner_id,
-				   enum baton_reason reason)
+/* Where a packet is carried, and how. */
+struct carriage {
+	const struct baton_host *host;
+	__u64 mac; /* as in union baton_hop */
+	__u32 host_id;
+	__u16 vlan;
+	__u8 outer; /* bytes of the outer header */
+};
+
+/*
+ * Who is the host? The word is the owner's as it was just read; the whole of a
+ * failover is that it is another one. 0 if there is nothing in the way, else
+ * the reason.
+ */
+static __always_inline enum baton_reason find_host(union baton_owner owner,
+						   struct carriage *c)
 {
-	union baton_owner *word = bpf_map_lookup_elem(&owners, &owner_id);
-	union baton_owner owner;
-	union baton_hop hop;
-	struct baton_host *host;
+	__u64 hop;
+
+	if (owner.state == BATON_OWNER_NONE)
+		return BATON_DROP_NO_OWNER;
+	c->host_id = owner.host;
+	c->host = bpf_map_lookup_elem(&hosts, &c->host_id);
+	if (!owner.host || !c->host)
+		return BATON_DROP_NO_HOST;
+	hop = *(volatile __u64 *)&c->host->hop.word;
+	c->vlan = hop_vlan(hop);
+	c->mac = hop_mac(hop);
+	c->outer = outer_size(c->host);
+	return c->mac ? 0 : BATON_DROP_UNRESOLVED;
+}
+
+/* The packet may be carried: put the headers on, and off it goes. */
+static __always_inline int carry(struct xdp_md *ctx, const struct packet *p,
+				 const struct carriage *c, __u32 service,
+				 enum baton_reason reason)
+{
+	int move = p->l3 - ETH_HLEN - c->outer, action;
 	struct ethhdr *eth;
 	void *data, *end, *l3;
-	__u32 host_id, outer;
-	__u16 vlan;
-	int move, action;
 
-	if (!word)
-		return drop(p, BATON_DROP_INTERNAL);
-	/* The whole of a failover is that this load sees another word. */
-	owner.word = *(volatile __u64 *)&word->word;
-	if (owner.state == BATON_OWNER_NONE)
-		return drop(p, BATON_DROP_NO_OWNER);
-	host_id = owner.host;
-	host = bpf_map_lookup_elem(&hosts, &host_id);
-	if (!host_id || !host)
-		return drop(p, BATON_DROP_NO_HOST);
-	hop.word = *(volatile __u64 *)&host->hop.word;
-	vlan = hop.vlan;
-	hop.vlan = 0;
-	if (!hop.word)
-		return drop(p, BATON_DROP_UNRESOLVED);
-
-	if (p->ttl <= 1) {
-		struct icmp_error e = { .reason = BATON_ANSWER_TTL };
-
-		return answer_icmp(ctx, p, &e);
-	}
-	outer = outer_size(host);
-	if (p->length + outer > host->mtu) {
-		struct icmp_error e = { .reason = BATON_ANSWER_TOO_BIG,
-					.mtu = host->mtu - outer };
-
-		return answer_icmp(ctx, p, &e);
-	}
-
-	move = p->l3 - ETH_HLEN - outer;
-	if (vlan)
+	if (c->vlan)
 		move -= sizeof(struct vlan_header);
 	if (move && bpf_xdp_adjust_head(ctx, move))
 		return drop(p, BATON_DROP_HEADROOM);
@@ -182,35 +179,64 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	l3 = eth + 1;
 	if (l3 > end)
 		return drop(p, BATON_DROP_INTERNAL);
-	write_addresses(eth, hop.mac, host->src_mac);
-	eth->h_proto = (outer ? host->outer_family : p->family) == 4
+	write_addresses(eth, c->mac, c->host->src_mac);
+	eth->h_proto = (c->outer ? c->host->outer_family : p->family) == 4
 			       ? bpf_htons(ETH_P_IP)
 			       : bpf_htons(ETH_P_IPV6);
-	if (vlan) {
+	if (c->vlan) {
 		struct vlan_header *tag = l3;
 
 		if ((void *)(tag + 1) > end)
 			return drop(p, BATON_DROP_INTERNAL);
-		tag->tci = bpf_htons(vlan);
+		tag->tci = bpf_htons(c->vlan);
 		tag->encapsulated = eth->h_proto;
 		eth->h_proto = bpf_htons(ETH_P_8021Q);
 		l3 = tag + 1;
 	}
-	if (outer) {
-		if (write_outer(l3, end, host, p))
+	if (c->outer) {
+		if (write_outer(l3, end, c->host, p))
 			return drop(p, BATON_DROP_INTERNAL);
-		l3 += outer;
+		l3 += c->outer;
 	}
 	if (l3 + sizeof(struct iphdr) > end)
 		return drop(p, BATON_DROP_INTERNAL);
 	decrement_ttl(l3, p->family);
 
-	action = transmit(ctx, host->ifindex);
+	action = transmit(ctx, c->host->ifindex);
 	if (action == XDP_ABORTED)
 		return drop(p, BATON_DROP_INTERNAL);
 	count_traffic(&service_stats, service, 0, p->length);
-	count_traffic(&host_stats, host_id, 0, p->length);
+	count_traffic(&host_stats, c->host_id, 0, p->length);
 	return leave(p, reason, action);
+}
+
+static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
+				   __u32 service, __u32 owner_id,
+				   enum baton_reason reason)
+{
+	union baton_owner *word = bpf_map_lookup_elem(&owners, &owner_id);
+	union baton_owner owner;
+	enum baton_reason obstacle;
+	struct carriage c;
+
+	if (!word)
+		return drop(p, BATON_DROP_INTERNAL);
+	owner.word = *(volatile __u64 *)&word->word;
+	obstacle = find_host(owner, &c);
+	if (obstacle)
+		return drop(p, obstacle);
+	if (p->ttl <= 1) {
+		struct icmp_error e = { .reason = BATON_ANSWER_TTL };
+
+		return answer_icmp(ctx, p, &e);
+	}
+	if (p->length + c.outer > c.host->mtu) {
+		struct icmp_error e = { .reason = BATON_ANSWER_TOO_BIG,
+					.mtu = c.host->mtu - c.outer };
+
+		return answer_icmp(ctx, p, &e);
+	}
+	return carry(ctx, p, &c, service, reason);
 }
 
 #endif

@@ -29,6 +29,13 @@
 #define STATS(name, entries, value)                                            \
 	MAP(name, BPF_MAP_TYPE_PERCPU_ARRAY, entries, 0, __u32, value)
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, BATON_STAGES);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} programs SEC(".maps");
+
 ARRAY(meta, 1, struct baton_meta);
 ARRAY(settings, 1, struct baton_settings);
 MAP(ports, BPF_MAP_TYPE_DEVMAP_HASH, BATON_MAX_PORTS, 0, __u32, __u32);

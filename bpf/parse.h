@@ -30,6 +30,13 @@
 #define MAX_EXTENSIONS 8
 #define MAX_EXTENSION_BYTES 1024
 
+/* The type of an Ethernet frame, in one load: the kernel's struct says that it
+ * may lie anywhere. */
+static __always_inline __be16 frame_type(const void *eth)
+{
+	return *(const __be16 *)(eth + 2 * ETH_ALEN);
+}
+
 struct vlan_header {
 	__be16 tci;
 	__be16 encapsulated;
@@ -254,34 +261,92 @@ static __noinline int walk_extensions(struct xdp_md *ctx, struct packet *p,
 	return -1;
 }
 
-static __always_inline void parse_ipv6(struct xdp_md *ctx, struct packet *p,
-				       void *data, void *end)
+/* The fixed header; p->l4 is what follows it. 0, or -1 if nothing can. */
+static __always_inline int
+parse_ipv6_header(struct xdp_md *ctx, struct packet *p, void *data, void *end)
 {
 	struct ipv6hdr *ip = data + p->l3;
-	__u32 length, at;
+	__u32 length;
 
 	if ((void *)(ip + 1) > end || ip->version != 6)
-		return;
+		return -1;
 	__builtin_memcpy(p->src, &ip->saddr, 16);
 	__builtin_memcpy(p->dst, &ip->daddr, 16);
 	p->kind = PACKET_BAD_IP;
 	length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	if (!frame_holds(ctx, data, end, p->l3 + length))
-		return;
+		return -1;
 	p->length = length;
 	p->protocol = ip->nexthdr;
 	p->ttl = ip->hop_limit;
 	p->tos = bpf_ntohs(*(__be16 *)ip) >> 4; /* traffic class */
-	at = p->l3 + sizeof(*ip);
-	p->l4 = at;
-	if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) {
+	p->l4 = p->l3 + sizeof(*ip);
+	return 0;
+}
+
+static __always_inline int has_ports(const struct packet *p)
+{
+	return p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP;
+}
+
+static __always_inline void parse_ipv6(struct xdp_md *ctx, struct packet *p,
+				       void *data, void *end)
+{
+	__u32 at, stop;
+
+	if (parse_ipv6_header(ctx, p, data, end))
+		return;
+	at = p->l4;
+	stop = p->l3 + p->length;
+	if (!has_ports(p)) {
 		if (walk_extensions(ctx, p, at))
 			return;
 		at = p->l4;
-		if (at > p->l3 + length)
+		if (at > stop)
 			return;
 	}
-	parse_l4(p, data + (at & 0x3fff), end, p->l3 + length - at);
+	parse_l4(p, data + (at & 0x3fff), end, stop - at);
+}
+
+static __always_inline void parse_begin(struct packet *p)
+{
+	p->family = 0;
+	p->kind = PACKET_NOT_IP;
+	p->tcp_flags = 0;
+	p->vlans = 0;
+	p->first_fragment = 0;
+	p->l3 = ETH_HLEN;
+	p->sport = 0;
+	p->dport = 0;
+	p->spi = 0;
+}
+
+/*
+ * What nearly every packet is, and nothing else: TCP or UDP, whole, without
+ * tags or extension headers. 0 if it is; parse_packet() reads the same of it.
+ */
+static __always_inline int parse_plain(struct xdp_md *ctx, struct packet *p)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data;
+	__be16 type;
+
+	parse_begin(p);
+	if ((void *)(eth + 1) > end)
+		return -1;
+	type = frame_type(eth);
+	if (type == bpf_htons(ETH_P_IP)) {
+		p->family = 4;
+		parse_ipv4(ctx, p, data, end);
+	} else if (type == bpf_htons(ETH_P_IPV6)) {
+		p->family = 6;
+		if (parse_ipv6_header(ctx, p, data, end) || !has_ports(p))
+			return -1;
+		parse_l4(p, data + ETH_HLEN + sizeof(struct ipv6hdr), end,
+			 p->length - sizeof(struct ipv6hdr));
+	}
+	return p->kind == PACKET_PORTS && !p->first_fragment ? 0 : -1;
 }
 
 static __always_inline void parse_packet(struct xdp_md *ctx, struct packet *p)
@@ -292,18 +357,10 @@ static __always_inline void parse_packet(struct xdp_md *ctx, struct packet *p)
 	struct vlan_header *tag = (void *)(eth + 1);
 	__be16 type;
 
-	p->family = 0;
-	p->kind = PACKET_NOT_IP;
-	p->tcp_flags = 0;
-	p->vlans = 0;
-	p->first_fragment = 0;
-	p->l3 = ETH_HLEN;
-	p->sport = 0;
-	p->dport = 0;
-	p->spi = 0;
+	parse_begin(p);
 	if ((void *)(eth + 1) > end)
 		return;
-	type = eth->h_proto;
+	type = frame_type(eth);
 #pragma unroll
 	for (int i = 0; i < MAX_VLANS; i++) {
 		if (type != bpf_htons(ETH_P_8021Q) &&

@@ -43,6 +43,70 @@ exact_service(__u8 family, const __be32 *vip, __u8 protocol, __be16 port)
 	}
 }
 
+/*
+ * What each CPU found last, for the short way: looking a service up in a hash
+ * map costs more than the connection that is then looked up. An entry is good
+ * as long as the services are those that it was made from.
+ */
+struct service_cache {
+	__u64 key[3];
+	struct baton_service service;
+	__u32 generation;
+	__u32 pad;
+};
+
+#define SERVICE_CACHE 256
+
+MAP(service_cache, BPF_MAP_TYPE_PERCPU_ARRAY, SERVICE_CACHE, 0, __u32,
+    struct service_cache);
+
+static __always_inline struct service_cache *
+service_cached(const struct packet *p, __u64 key[3])
+{
+	__u32 i = p->dst[0] >> 24 ^ p->dst[3] >> 24 ^ p->dport >> 8 ^ p->dport;
+
+	key[0] = (__u64)p->dst[0] << 32 | (__u32)p->family << 24 |
+		 (__u32)p->protocol << 16 | p->dport;
+	key[1] = (__u64)p->dst[1] << 32 | p->dst[2];
+	key[2] = p->dst[3];
+	i %= SERVICE_CACHE;
+	return bpf_map_lookup_elem(&service_cache, &i);
+}
+
+/* The service that a packet goes to, if this CPU has found it lately. */
+static __always_inline const struct baton_service *
+recall_service(const struct packet *p)
+{
+	struct baton_settings *s = current_settings();
+	struct service_cache *c;
+	__u64 key[3];
+
+	c = service_cached(p, key);
+	if (!s || !c || c->key[0] != key[0] || c->generation != s->generation)
+		return NULL;
+	if (p->family == 6 && (c->key[1] != key[1] || c->key[2] != key[2]))
+		return NULL;
+	return &c->service;
+}
+
+/* `generation` is that of before the service was looked up. */
+static __always_inline void
+remember_service(const struct packet *p, const struct baton_service *service,
+		 __u32 generation)
+{
+	struct service_cache *c;
+	__u64 key[3];
+
+	c = service_cached(p, key);
+	if (!c)
+		return;
+	c->key[0] = key[0];
+	c->key[1] = key[1];
+	c->key[2] = key[2];
+	c->service = *service;
+	c->generation = generation;
+}
+
 /* With a service of every port as the second choice. */
 static __always_inline struct baton_service *
 find_service(__u8 family, const __be32 *vip, __u8 protocol, __be16 port)

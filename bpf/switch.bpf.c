@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "parse.h"
 #include "return.h"
+#include "short.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -22,15 +23,18 @@ static __noinline int refuse(const struct packet *p, enum baton_reason reason)
 	return pass(p, BATON_PASS_UNREADABLE);
 }
 
-/* Packets in several fragments are welcome: the loader says so, for a slot of
- * `programs` takes only what has the same say as the program that jumps. */
+/*
+ * Packets in several fragments are welcome to both programs: the loader says
+ * so, for a slot of `programs` takes only what has the same say as the program
+ * that jumps.
+ */
 SEC("xdp")
-int baton_switch(struct xdp_md *ctx)
+int baton_whole(struct xdp_md *ctx)
 {
 	struct decision d = { .reason = BATON_PASS_NOT_SERVICE };
 	struct packet p;
 
-	p.length = ctx->data_end - ctx->data;
+	p.length = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 	parse_packet(ctx, &p);
 	switch (p.kind) {
 	case PACKET_PORTS:
@@ -64,4 +68,15 @@ int baton_switch(struct xdp_md *ctx)
 		return return_to_client(ctx, &p, d.owner, d.service,
 					return_reason(&p));
 	return forward(ctx, &p, d.service, d.owner, d.reason);
+}
+
+SEC("xdp")
+int baton_switch(struct xdp_md *ctx)
+{
+	int action = short_way(ctx);
+
+	if (action >= 0)
+		return action;
+	bpf_tail_call(ctx, &programs, BATON_STAGE_WHOLE);
+	return XDP_PASS; /* the slot is empty: behave as if not attached */
 }

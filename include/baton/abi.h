@@ -76,7 +76,7 @@ struct baton_settings {
 	__be32 address4; /* source of ICMP errors; 0: the address of the VIP */
 	__be32 address6[4];
 	__u32 icmp_per_second; /* ICMP errors sent per CPU, 0: none */
-	__u32 pad;
+	__u32 generation; /* of the services: another one after each change */
 };
 
 /*
@@ -84,7 +84,8 @@ struct baton_settings {
  * slot 0, so an upgrade is one write for all ports and touches no attachment.
  */
 enum baton_stage {
-	BATON_STAGE_SWITCH,
+	BATON_STAGE_SHORT, /* packets of known connections, in few steps */
+	BATON_STAGE_WHOLE, /* every packet; the short way jumps here */
 	BATON_STAGES,
 };
 

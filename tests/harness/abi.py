@@ -117,7 +117,7 @@ class Meta(Record):
 class Settings(Record):
     c_name = "struct baton_settings"
     _fields_ = [("flags", u32), ("address4", u8 * 4), ("address6", Address),
-                ("icmp_per_second", u32), ("pad", u32)]
+                ("icmp_per_second", u32), ("generation", u32)]
 
 
 class Owner(Record):

@@ -73,6 +73,6 @@ int flooder(struct xdp_md *ctx)
 		frame->ip.saddr = bpf_htonl(client);
 		frame->tcp.source = bpf_htons(port);
 	}
-	bpf_tail_call(ctx, &programs, BATON_STAGE_SWITCH);
+	bpf_tail_call(ctx, &programs, BATON_STAGE_SHORT);
 	return XDP_ABORTED;
 }

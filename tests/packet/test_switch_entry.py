@@ -33,11 +33,11 @@ def test_entry_without_a_switch_passes(rig, client, entry):
     frame = bytes(rig.from_client(udp(client)))
     slot = rig.maps["programs"]
     before = rig.counters()
-    slot.delete(abi.C["STAGE_SWITCH"])
+    slot.delete(abi.C["STAGE_SHORT"])
     try:
         run = entry.run(frame, rig.ifindex["c0"])
     finally:
-        slot.update(abi.C["STAGE_SWITCH"], struct.pack("=i", rig.program.fd))
+        slot.update(abi.C["STAGE_SHORT"], struct.pack("=i", rig.program.fd))
     assert (run.action, run.data) == (bpf.XDP_PASS, frame)
     assert rig.counters() == before
     assert entry.run(frame, rig.ifindex["c0"]).action == bpf.XDP_REDIRECT

@@ -302,6 +302,8 @@ int services_write(struct batond *b, const struct config *to, char why[512])
 		prune(b, &all, 6);
 		drop_services(b, to);
 	}
+	/* What CPUs remember of the services they look up anew. */
+	__atomic_add_fetch(&b->dp.settings->generation, 1, __ATOMIC_SEQ_CST);
 	free(all.entry);
 	return err;
 }

@@ -240,6 +240,16 @@ static void tell_changed_geometry(const struct dataplane *d,
 		    "forgets all connections");
 }
 
+/* Put a program into its slot. The two may be of different versions for a
+ * moment; they agree on what they share, or the maps would not be adopted. */
+static int install(struct dataplane *d, __u32 stage,
+		   const struct bpf_program *program)
+{
+	int fd = bpf_program__fd(program);
+
+	return bpf_map_update_elem(d->programs, &stage, &fd, BPF_ANY);
+}
+
 static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 {
 	struct switch_bpf *s = switch_bpf__open();
@@ -247,7 +257,7 @@ static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 		(d->meta.ring_size + BATON_RING_ROW - 1) / BATON_RING_ROW;
 	struct named_map maps[NR_MAPS];
 	__u32 zero = 0;
-	int err = 0, fd;
+	int err = 0;
 	size_t n;
 
 	if (!s)
@@ -258,9 +268,13 @@ static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 	bpf_map__set_max_entries(s->maps.flows4, d->meta.flow4_buckets);
 	bpf_map__set_max_entries(s->maps.flows6, d->meta.flow6_buckets);
 	bpf_map__set_max_entries(s->maps.rings, rows * BATON_MAX_SERVICES);
-	if (!xdp_can_share())
+	if (!xdp_can_share()) {
 		bpf_program__set_flags(s->progs.baton_switch,
 				       BPF_F_XDP_HAS_FRAGS);
+		bpf_program__set_flags(s->progs.baton_whole,
+				       BPF_F_XDP_HAS_FRAGS);
+	}
+	err = bpf_map__reuse_fd(s->maps.programs, d->programs);
 	for (size_t i = 0; d->adopted && i < n && !err; i++)
 		err = reuse(&maps[i], d->dir, why);
 	if (err)
@@ -285,9 +299,10 @@ static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 			goto out;
 	}
 	/* The upgrade, if it is one: from here on packets see this program. */
-	fd = bpf_program__fd(s->progs.baton_switch);
-	err = bpf_map_update_elem(d->programs, &zero, &fd, BPF_ANY)
-		      ?: pin_program(fd, d->dir, "switch");
+	err = install(d, BATON_STAGE_WHOLE, s->progs.baton_whole) ?:
+	      install(d, BATON_STAGE_SHORT, s->progs.baton_switch) ?:
+	      pin_program(bpf_program__fd(s->progs.baton_switch), d->dir,
+			  "switch");
 	if (err)
 		fail(why, err, "cannot install the switch program: %s",
 		     strerror(-err));
