@@ -317,8 +317,27 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 
 /* --- adoption ---------------------------------------------------------------- */
 
+/*
+ * A batond that was killed while it gave a host another record may have left
+ * both. They are of one machine, so its owners stay with the first, and the
+ * second gets a name that no configuration has, and goes with the next one.
+ */
+static uint16_t adopt_twin(struct batond *b, uint16_t id, const char *name)
+{
+	uint16_t first = ids_find(&b->hosts, name);
+	char gone[BATON_NAME_LEN];
+
+	if (!first)
+		return 0;
+	snprintf(gone, sizeof(gone), "?%u", id);
+	ids_put(&b->hosts, id, gone);
+	return first;
+}
+
 void apply_adopt(struct batond *b)
 {
+	static uint16_t host_of[BATON_MAX_HOSTS]; /* by id in the maps */
+
 	/* Records end in a NUL, whoever wrote them. */
 	for (uint16_t i = 1; i < BATON_MAX_HOSTS; i++) {
 		const struct baton_host_info *info = &b->dp.host_info[i];
@@ -326,7 +345,11 @@ void apply_adopt(struct batond *b)
 		if (!info->name[0] ||
 		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
 			continue;
-		ids_put(&b->hosts, i, info->name);
+		host_of[i] = adopt_twin(b, i, info->name);
+		if (!host_of[i]) {
+			host_of[i] = i;
+			ids_put(&b->hosts, i, info->name);
+		}
 		b->cluster.host[i].state = HOST_UNKNOWN;
 		b->cluster.max_host = i;
 	}
@@ -341,7 +364,7 @@ void apply_adopt(struct batond *b)
 		ids_put(&b->owners, i, info->name);
 		b->cluster.owner[i] = (struct cluster_owner){
 			.exists = true,
-			.host = known ? w.host : 0,
+			.host = known ? host_of[w.host] : 0,
 			.epoch = w.epoch,
 			.home = info->home,
 		};

@@ -130,6 +130,10 @@ int ports_attach(struct batond *b, const struct config *c)
 						      : c->mode;
 		int err = attach(b, &c->ports[i], mode);
 
+		/* A card that broke must not keep detection from starting
+		 * again for the others. */
+		if (err == -ENODEV && b->dp.adopted)
+			continue;
 		if (err)
 			return err;
 	}

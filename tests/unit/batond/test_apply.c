@@ -398,6 +398,26 @@ static void test_adoption_of_another_configuration(void **state)
 	assert_int_equal(nr_keys(b->dp.services4), 0);
 }
 
+/* Killed after a host's new record was written and before the old one went. */
+static void test_adoption_of_a_host_with_two_records(void **state)
+{
+	const uint16_t twin = BATON_MAX_HOSTS - 1;
+	uint16_t a;
+
+	(void)state;
+	fixture_configure(f, ALL);
+	a = host("a");
+	b->dp.host_info[twin] = b->dp.host_info[a];
+	b->dp.hosts[twin] = b->dp.hosts[a];
+	b->dp.owners[owner("oa")].host = twin;
+	restart();
+	fixture_configure(f, ALL);
+	assert_int_equal(host("a"), a);
+	assert_int_equal(fixture_owner(f, "oa").host, a);
+	assert_int_equal(b->dp.host_info[twin].name[0], '\0');
+	assert_null(ids_name(&b->hosts, twin));
+}
+
 /* Words that name hosts which are not there. */
 static void test_adoption_of_wild_words(void **state)
 {
@@ -432,6 +452,7 @@ int main(void)
 		TEST(test_a_map_refuses),
 		TEST(test_adoption),
 		TEST(test_adoption_of_another_configuration),
+		TEST(test_adoption_of_a_host_with_two_records),
 		TEST(test_adoption_of_wild_words),
 	};
 #undef TEST
