@@ -88,7 +88,7 @@ static void sweep_ended(struct batond *b)
 	for (int f = 0; f < FLOWMAP_FAMILIES; f++)
 		s->next.slots[f] = (uint64_t)b->dp.flows.table[f].buckets *
 				   BATON_FLOW_SLOTS;
-	s->next.ended = prober_now();
+	s->next.ended = clock_ns();
 	s->census = s->next;
 	memset(&s->next, 0, sizeof(s->next));
 	memcpy(s->abandoned[0], s->abandoned[1], sizeof(s->abandoned[0]));

@@ -197,7 +197,7 @@ static void drop_hosts(struct batond *b, const struct config *to,
 		       const uint16_t moved[BATON_MAX_HOSTS])
 {
 	static struct cluster_result r;
-	uint64_t now = prober_now();
+	uint64_t now = clock_ns();
 
 	for (uint16_t i = 1; i <= b->hosts.top; i++) {
 		const char *name = ids_name(&b->hosts, i);

@@ -14,6 +14,7 @@
 #include "dataplane.h"
 #include "events.h"
 #include "ids.h"
+#include "lib/clock.h"
 #include "lib/rtnl.h"
 #include "prober.h"
 

@@ -209,7 +209,7 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 				  (json_int_t)t->forged, "unsent",
 				  (json_int_t)t->unsent, "last_answer_ms",
 				  t->detect.answers
-					  ? json_real((prober_now() -
+					  ? json_real((clock_ns() -
 						       t->detect.last_answer) /
 						      1e6)
 					  : json_null()));
@@ -259,7 +259,7 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 		standbys, "next", string_or_null(ids_name(&b->hosts, c.next)),
 		"drain", o->drain, "flows",
 		(json_int_t)b->sweep.census.by_owner[id], "moved_ms",
-		c.moved ? json_real((prober_now() - c.moved) / 1e6)
+		c.moved ? json_real((clock_ns() - c.moved) / 1e6)
 			: json_null());
 }
 
@@ -346,7 +346,7 @@ json_t *show_stats(struct batond *b, const json_t *request,
 			 all, "services", services, "hosts", hosts, "table",
 			 "flows4", family_json(c, FLOWMAP_4), "flows6",
 			 family_json(c, FLOWMAP_6), "swept_ms",
-			 c->ended ? json_real((prober_now() - c->ended) / 1e6)
+			 c->ended ? json_real((clock_ns() - c->ended) / 1e6)
 				  : json_null(),
 			 "expired", (json_int_t)b->sweep.expired);
 }
@@ -424,7 +424,7 @@ json_t *show_status(struct batond *b, const json_t *request,
 			 "s:b}",
 			 "version", BATON_VERSION, "abi", BATON_ABI, "pid",
 			 (int)getpid(), "uptime_s",
-			 (events_now() - b->started) / 1e9, "config", b->path,
+			 (clock_ns() - b->started) / 1e9, "config", b->path,
 			 "ports", ports, "hosts", "up", hosts[HOST_UP], "down",
 			 hosts[HOST_DOWN], "unknown", hosts[HOST_UNKNOWN],
 			 "owners", "active", owners[BATON_OWNER_ACTIVE],

@@ -11,17 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/jsontext.h"
 
 #define FILE_TAIL (1 << 20) /* bytes read back at the start */
-
-uint64_t events_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 /* Of what was written last only whole lines are to stay. */
 static void truncate_file(struct events *e, off_t size)
@@ -147,7 +140,7 @@ static json_t *wall_time(uint64_t mono_ns)
 	struct tm tm;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	ns = now.tv_sec * 1000000000ULL + now.tv_nsec - events_now() + mono_ns;
+	ns = now.tv_sec * 1000000000ULL + now.tv_nsec - clock_ns() + mono_ns;
 	s = ns / 1000000000;
 	gmtime_r(&s, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
@@ -171,7 +164,7 @@ void event_at(struct events *e, uint64_t mono_ns, enum log_level level,
 	va_end(args);
 	log_msg(level, "%s", text);
 
-	mono_ns = mono_ns ?: events_now();
+	mono_ns = mono_ns ?: clock_ns();
 	json_object_set_new(event, "seq", json_integer(e->next++));
 	json_object_set_new(event, "time", wall_time(mono_ns));
 	json_object_set_new(event, "mono_ns", json_integer(mono_ns));

@@ -35,12 +35,10 @@ struct events {
 int events_open(struct events *e, const char *directory);
 void events_close(struct events *e);
 
-/* CLOCK_BOOTTIME in ns: the clock of all times that events carry. */
-uint64_t events_now(void);
-
 /*
  * Note an event, and log its text. `fields` (a reference that is taken, or
- * NULL) are those of its kind; mono_ns 0 is now. See docs/control.md.
+ * NULL) are those of its kind; mono_ns 0 is now; it
+ * is of the clock of lib/clock.h. See docs/control.md.
  */
 void event_at(struct events *e, uint64_t mono_ns, enum log_level level,
 	      const char *kind, json_t *fields, const char *format, ...)

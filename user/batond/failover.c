@@ -38,13 +38,13 @@ static void note(struct batond *b, const struct note *n)
 void failover_carry_out(struct batond *b, const struct cluster_result *r)
 {
 	/* All stores first; telling of them can wait. */
-	uint64_t start = prober_now();
+	uint64_t start = clock_ns();
 
 	for (uint32_t i = 0; i < r->nr_moves; i++)
 		dataplane_set_owner(&b->dp, r->moves[i].owner,
 				    owner_word(b, r->moves[i].owner));
 	if (r->nr_moves) {
-		uint64_t took = (prober_now() - start) / r->nr_moves;
+		uint64_t took = (clock_ns() - start) / r->nr_moves;
 
 		for (uint32_t i = 0; i < r->nr_moves; i++)
 			note(b, &(struct note){ .kind = NOTE_MOVE,
@@ -274,7 +274,7 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 		       uint16_t to, bool back, bool force, char why[256])
 {
 	static struct cluster_result r; /* only the main thread's */
-	uint64_t now = prober_now();
+	uint64_t now = clock_ns();
 	json_t *moves = json_array();
 	uint16_t target;
 	int err;

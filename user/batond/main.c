@@ -205,7 +205,7 @@ static int start(struct batond *b, struct config *c)
 	uint32_t changes;
 	int err;
 
-	b->started = events_now();
+	b->started = clock_ns();
 	ids_init(&b->hosts, BATON_MAX_HOSTS);
 	ids_init(&b->owners, BATON_MAX_OWNERS);
 	ids_init(&b->services, BATON_MAX_SERVICES);

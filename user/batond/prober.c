@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/privileges.h"
 
 /* Not the highest: the kernel's own real-time threads come first. */
@@ -26,14 +27,6 @@
 
 #define BATCH 64 /* answers read at a time */
 #define MOST_BATCHES 128 /* read before probing goes on: 4,096 hosts twice */
-
-uint64_t prober_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
 
 void prober_lock(struct prober *p)
 {
@@ -69,7 +62,7 @@ int prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
 	p->port = port;
 	memcpy(p->secret.key, key, sizeof(p->secret.key));
 	randombytes_buf(&p->secret.session, sizeof(p->secret.session));
-	p->grace_until = prober_now() + grace_ns;
+	p->grace_until = clock_ns() + grace_ns;
 	p->socket[0] = open_socket(AF_INET);
 	p->socket[1] = open_socket(AF_INET6); /* may be absent */
 	p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -95,7 +88,7 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 	t->word = BATON_WORD_UP;
 	t->forged = 0;
 	t->unsent = 0;
-	detect_restart(&t->detect, profile, prober_now());
+	detect_restart(&t->detect, profile, clock_ns());
 	if (host > p->top)
 		p->top = host;
 	eventfd_write(p->wake, 1);
@@ -129,15 +122,15 @@ static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
 	int s = p->socket[t->address.family == 6];
 	bool sent;
 
-	probe_make(&probe, &p->secret, host, sequence, prober_now());
+	probe_make(&probe, &p->secret, host, sequence, clock_ns());
 	sent = sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
 		      (struct sockaddr *)&to, len) == sizeof(probe);
 
 	t->unsent += !sent;
 	if (sent || is_no_way(errno))
-		detect_sent(&t->detect, sequence, prober_now());
+		detect_sent(&t->detect, sequence, clock_ns());
 	else
-		detect_not_sent(&t->detect, prober_now());
+		detect_not_sent(&t->detect, clock_ns());
 }
 
 static void report(struct prober *p, uint16_t host, enum detect_change change,
@@ -168,7 +161,7 @@ static bool comes_from(const struct sockaddr_storage *from,
 static void take_answer(struct prober *p, const void *data, size_t len,
 			const struct sockaddr_storage *from)
 {
-	uint64_t now = prober_now();
+	uint64_t now = clock_ns();
 	struct probe_answer a;
 	enum probe_verdict verdict = probe_judge(&a, &p->secret, data, len);
 	enum detect_change change;
@@ -253,7 +246,7 @@ static bool in_grace(const struct prober *p, const struct prober_target *t,
  */
 static uint64_t round_of_probes(struct prober *p)
 {
-	uint64_t now = prober_now(), next = now + TICK;
+	uint64_t now = clock_ns(), next = now + TICK;
 
 	drain_socket(p, p->socket[0]);
 	drain_socket(p, p->socket[1]);
@@ -292,7 +285,7 @@ static void *run(void *arg)
 	p->realtime = !pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
 	privileges_drop();
 	while (!__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
-		uint64_t next = round_of_probes(p), now = prober_now();
+		uint64_t next = round_of_probes(p), now = clock_ns();
 		uint64_t wait = next > now + TOGETHER ? next - now : TOGETHER;
 		struct timespec t = { .tv_sec = wait / 1000000000,
 				      .tv_nsec = wait % 1000000000 };

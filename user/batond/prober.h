@@ -69,7 +69,4 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 		const struct detect_profile *profile);
 void prober_clear(struct prober *p, uint16_t host);
 
-/* Its clock: CLOCK_BOOTTIME, ns. */
-uint64_t prober_now(void);
-
 #endif

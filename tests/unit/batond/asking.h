@@ -58,7 +58,7 @@ static inline int setup(void **state)
 	setup_empty(state);
 	write_config(PARTS);
 	fixture_configure(f, CONFIG);
-	fixture_host(f, "a", PROBER_UP, events_now());
+	fixture_host(f, "a", PROBER_UP, clock_ns());
 	fixture_tell(f);
 	return 0;
 }

@@ -195,7 +195,7 @@ static inline struct fixture *fixture_new(void)
 	strcpy(f->dir, "/tmp/baton-test-XXXXXX");
 	must(mkdtemp(f->dir));
 	b->path = "/nowhere/baton.yaml";
-	b->started = events_now();
+	b->started = clock_ns();
 	ids_init(&b->hosts, BATON_MAX_HOSTS);
 	ids_init(&b->owners, BATON_MAX_OWNERS);
 	ids_init(&b->services, BATON_MAX_SERVICES);

@@ -74,14 +74,14 @@ static inline void on_tick(void *arg, uint64_t now)
 /* Wait until it holds, which is looked at with the prober's lock. */
 #define until(condition)                                                       \
 	do {                                                                   \
-		uint64_t give_up = prober_now() + PATIENCE;                    \
+		uint64_t give_up = clock_ns() + PATIENCE;                      \
 		bool holds = false;                                            \
                                                                                \
 		while (!holds) {                                               \
 			prober_lock(p);                                        \
 			holds = (condition);                                   \
 			prober_unlock(p);                                      \
-			if (!holds && prober_now() > give_up)                  \
+			if (!holds && clock_ns() > give_up)                    \
 				fail_msg("not in time: %s", #condition);       \
 			if (!holds)                                            \
 				poll(NULL, 0, 1);                              \

@@ -309,7 +309,7 @@ static void test_moves(void **state)
 	refuse("{\"do\": \"owner.failover\", \"name\": \"oa\", \"to\": "
 	       "\"b\"}",
 	       "plays it already");
-	fixture_host(f, "a", PROBER_DOWN, events_now());
+	fixture_host(f, "a", PROBER_DOWN, clock_ns());
 	refuse("{\"do\": \"owner.failback\", \"name\": \"oa\"}", "a is not up");
 	assert_json("{\"do\": \"owner.failback\", \"name\": \"oa\", "
 		    "\"force\": true}",

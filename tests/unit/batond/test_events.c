@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "batond/events.h"
+#include "lib/clock.h"
 
 #define S 1000000000ULL
 
@@ -99,7 +100,7 @@ static void test_an_event_has_its_fields(void **state)
 	assert_string_equal(text(one, "text"), "host a: 7");
 	assert_string_equal(text(one, "host"), "a");
 	assert_true(number(one, "mono_ns") > 0);
-	assert_true((uint64_t)number(one, "mono_ns") <= events_now());
+	assert_true((uint64_t)number(one, "mono_ns") <= clock_ns());
 	json_decref(shown);
 }
 
@@ -150,7 +151,7 @@ static void test_time_of_a_stamp(void **state)
 	json_t *shown;
 
 	(void)state;
-	event_at(&e, events_now() - before, LOG_L_INFO, "test", NULL, "x");
+	event_at(&e, clock_ns() - before, LOG_L_INFO, "test", NULL, "x");
 	shown = events_show(&e, 1, 0);
 	then = read_time(text(json_array_get(shown, 0), "time"));
 	json_decref(shown);

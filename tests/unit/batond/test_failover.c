@@ -36,9 +36,9 @@ static int setup(void **state)
 	f = fixture_new();
 	b = &f->b;
 	fixture_configure(f, CONFIG);
-	fixture_host(f, "a", PROBER_UP, events_now());
-	fixture_host(f, "b", PROBER_UP, events_now());
-	fixture_host(f, "c", PROBER_UP, events_now());
+	fixture_host(f, "a", PROBER_UP, clock_ns());
+	fixture_host(f, "b", PROBER_UP, clock_ns());
+	fixture_host(f, "c", PROBER_UP, clock_ns());
 	fixture_tell(f);
 	return 0;
 }
@@ -139,7 +139,7 @@ static uint64_t told_so_far(void)
 
 static void test_a_host_dies(void **state)
 {
-	uint64_t seq = told_so_far(), now = events_now();
+	uint64_t seq = told_so_far(), now = clock_ns();
 	uint16_t a = ids_find(&b->hosts, "a");
 	json_t *e;
 
@@ -180,8 +180,8 @@ static void test_the_plan_is_shown(void **state)
 
 	(void)state;
 	assert_string_equal(host_name(b, ob->next), "c");
-	fixture_host(f, "c", PROBER_DOWN, events_now());
-	failover_tick(b, events_now());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
+	failover_tick(b, clock_ns());
 	failover_tell(b);
 	assert_string_equal(host_name(b, ob->next), "a");
 }
@@ -193,9 +193,9 @@ static void test_a_host_comes_back(void **state)
 	json_t *e;
 
 	(void)state;
-	fixture_host(f, "a", PROBER_DOWN, events_now());
+	fixture_host(f, "a", PROBER_DOWN, clock_ns());
 	seq = told_so_far();
-	fixture_host(f, "a", PROBER_UP, events_now());
+	fixture_host(f, "a", PROBER_UP, clock_ns());
 	assert_told(seq, "host_up");
 	e = the_event(seq, "host_up");
 	assert_text(e, "host", "a");
@@ -211,10 +211,10 @@ static void test_nobody_is_left(void **state)
 	json_t *e;
 
 	(void)state;
-	fixture_host(f, "b", PROBER_DOWN, events_now());
+	fixture_host(f, "b", PROBER_DOWN, clock_ns());
 	assert_owner("ob", "c", BATON_OWNER_ACTIVE, 2);
 	seq = told_so_far();
-	fixture_host(f, "a", PROBER_DOWN, events_now());
+	fixture_host(f, "a", PROBER_DOWN, clock_ns());
 	/* It stays there: perhaps the host is not dead after all. */
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 1);
 	assert_told(seq, "host_down held");
@@ -227,12 +227,12 @@ static void test_nobody_is_left(void **state)
 
 	/* told once, however long it takes */
 	seq = told_so_far();
-	failover_tick(b, events_now());
-	failover_tick(b, events_now());
+	failover_tick(b, clock_ns());
+	failover_tick(b, clock_ns());
 	assert_told(seq, "");
 
 	/* the rescue */
-	fixture_host(f, "b", PROBER_UP, events_now());
+	fixture_host(f, "b", PROBER_UP, clock_ns());
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
 	assert_told(seq, "host_up move");
 }
@@ -243,10 +243,10 @@ static void test_events_are_told_in_their_order(void **state)
 	uint64_t seq = told_so_far();
 
 	(void)state;
-	fixture_host(f, "c", PROBER_DOWN, events_now());
-	fixture_host(f, "c", PROBER_UP, events_now());
-	fixture_word(f, "c", BATON_WORD_DRAINING, events_now());
-	fixture_host(f, "c", PROBER_DOWN, events_now());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
+	fixture_host(f, "c", PROBER_UP, clock_ns());
+	fixture_word(f, "c", BATON_WORD_DRAINING, clock_ns());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
 	assert_told(seq, "host_down host_up host_word host_down");
 }
 
@@ -257,8 +257,8 @@ static void test_more_notes_than_are_kept(void **state)
 
 	(void)state;
 	for (int i = 0; i < NOTES_MAX / 2 + 10; i++) {
-		fixture_host(f, "c", PROBER_DOWN, events_now());
-		fixture_host(f, "c", PROBER_UP, events_now());
+		fixture_host(f, "c", PROBER_DOWN, clock_ns());
+		fixture_host(f, "c", PROBER_UP, clock_ns());
 	}
 	assert_int_equal(b->nr_notes, NOTES_MAX);
 	assert_int_equal(b->lost_notes, 20);
@@ -279,9 +279,9 @@ static void test_most_hosts_die_at_once(void **state)
 	/* however slow this machine is, it is at once */
 	b->cluster.guards.down_window = 60 * S;
 	seq = told_so_far();
-	fixture_host(f, "a", PROBER_DOWN, events_now());
+	fixture_host(f, "a", PROBER_DOWN, clock_ns());
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
-	now = events_now();
+	now = clock_ns();
 	fixture_host(f, "b", PROBER_DOWN, now);
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
 	assert_owner("ob", "b", BATON_OWNER_ACTIVE, 1);
@@ -293,7 +293,7 @@ static void test_most_hosts_die_at_once(void **state)
 
 static void test_a_move_that_comes_too_soon(void **state)
 {
-	uint64_t now = events_now(), seq;
+	uint64_t now = clock_ns(), seq;
 	json_t *e;
 
 	(void)state;
@@ -321,7 +321,7 @@ static void test_draining(void **state)
 	json_t *e;
 
 	(void)state;
-	fixture_word(f, "a", BATON_WORD_DRAINING, events_now());
+	fixture_word(f, "a", BATON_WORD_DRAINING, clock_ns());
 	assert_told(seq, "host_word");
 	assert_owner("oa", "a", BATON_OWNER_DRAINING, 1);
 	e = the_event(seq, "host_word");
@@ -330,11 +330,11 @@ static void test_draining(void **state)
 	assert_text(e, "text", "host a says: draining");
 	json_decref(e);
 	/* it takes nothing over */
-	fixture_host(f, "c", PROBER_DOWN, events_now());
-	fixture_host(f, "b", PROBER_DOWN, events_now());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
+	fixture_host(f, "b", PROBER_DOWN, clock_ns());
 	assert_owner("ob", "b", BATON_OWNER_ACTIVE, 1);
 
-	fixture_word(f, "a", BATON_WORD_UP, events_now());
+	fixture_word(f, "a", BATON_WORD_UP, clock_ns());
 	fixture_tell(f);
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 1);
 }
@@ -344,8 +344,8 @@ static void test_two_who_drain(void **state)
 {
 	(void)state;
 	b->drains[ids_find(&b->hosts, "a")] = true;
-	fixture_word(f, "a", BATON_WORD_DRAINING, events_now());
-	fixture_word(f, "a", BATON_WORD_UP, events_now());
+	fixture_word(f, "a", BATON_WORD_DRAINING, clock_ns());
+	fixture_word(f, "a", BATON_WORD_UP, clock_ns());
 	fixture_tell(f);
 	assert_owner("oa", "a", BATON_OWNER_DRAINING, 1);
 }
@@ -356,14 +356,14 @@ static void test_leaving(void **state)
 	uint16_t a = ids_find(&b->hosts, "a");
 
 	(void)state;
-	fixture_word(f, "a", BATON_WORD_LEAVING, events_now());
+	fixture_word(f, "a", BATON_WORD_LEAVING, clock_ns());
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
 	assert_told(seq, "host_word move");
 	assert_int_equal(b->cluster.host[a].state, HOST_DOWN);
 	/* That it answers does not bring it back: it said so itself. */
-	fixture_host(f, "a", PROBER_UP, events_now());
+	fixture_host(f, "a", PROBER_UP, clock_ns());
 	assert_int_equal(b->cluster.host[a].state, HOST_DOWN);
-	fixture_word(f, "a", BATON_WORD_UP, events_now());
+	fixture_word(f, "a", BATON_WORD_UP, clock_ns());
 	assert_int_equal(b->cluster.host[a].state, HOST_UP);
 }
 
@@ -374,11 +374,11 @@ static void test_leaving_then_dead(void **state)
 	uint16_t a = ids_find(&b->hosts, "a");
 
 	(void)state;
-	fixture_word(f, "a", BATON_WORD_LEAVING, events_now());
-	fixture_host(f, "a", PROBER_DOWN, events_now());
-	fixture_word(f, "a", BATON_WORD_UP, events_now());
+	fixture_word(f, "a", BATON_WORD_LEAVING, clock_ns());
+	fixture_host(f, "a", PROBER_DOWN, clock_ns());
+	fixture_word(f, "a", BATON_WORD_UP, clock_ns());
 	assert_int_equal(b->cluster.host[a].state, HOST_DOWN);
-	fixture_host(f, "a", PROBER_UP, events_now());
+	fixture_host(f, "a", PROBER_UP, clock_ns());
 	assert_int_equal(b->cluster.host[a].state, HOST_UP);
 }
 
@@ -455,13 +455,13 @@ static void test_refused(void **state)
 	assert_null(failback_owner(b, "nobody", false, why));
 	assert_string_equal(why, "no owner nobody (see: baton owner show)");
 
-	fixture_word(f, "c", BATON_WORD_DRAINING, events_now());
+	fixture_word(f, "c", BATON_WORD_DRAINING, clock_ns());
 	assert_refused("oa", "c",
 		       "owner oa: host c is draining (force it, or end that)");
-	fixture_host(f, "c", PROBER_DOWN, events_now());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
 	assert_refused("oa", "c",
 		       "owner oa: host c is not up (force it, or wait)");
-	fixture_host(f, "b", PROBER_DOWN, events_now());
+	fixture_host(f, "b", PROBER_DOWN, clock_ns());
 	assert_refused("oa", NULL,
 		       "owner oa: no standby could take over (name one)");
 }
@@ -470,13 +470,13 @@ static void test_refused(void **state)
 static void test_forced(void **state)
 {
 	(void)state;
-	fixture_host(f, "c", PROBER_DOWN, events_now());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
 	json_decref(by_hand("oa", "c", true));
 	assert_owner("oa", "c", BATON_OWNER_ACTIVE, 2);
-	failover_tick(b, events_now());
+	failover_tick(b, clock_ns());
 	assert_owner("oa", "c", BATON_OWNER_ACTIVE, 2);
-	fixture_host(f, "c", PROBER_UP, events_now());
-	fixture_host(f, "c", PROBER_DOWN, events_now());
+	fixture_host(f, "c", PROBER_UP, clock_ns());
+	fixture_host(f, "c", PROBER_DOWN, clock_ns());
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 3);
 }
 
