@@ -5,20 +5,9 @@
  * an upgrade of the switch replaces the slot, for all ports at once, and a
  * packet runs through the old program or the new one.
  */
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
-#include "baton/abi.h"
+#include "programs.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, BATON_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} programs SEC(".maps");
 
 SEC("xdp.frags")
 int baton_entry(struct xdp_md *ctx)

@@ -14,6 +14,7 @@
 #include "baton/flow.h"
 #include "baton/maps.h"
 #include "baton/reasons.h"
+#include "programs.h"
 
 #define MAP(name, kind, entries, option, key_type, value_type)                 \
 	struct {                                                               \
@@ -28,13 +29,6 @@
 	MAP(name, BPF_MAP_TYPE_ARRAY, entries, BPF_F_MMAPABLE, __u32, value)
 #define STATS(name, entries, value)                                            \
 	MAP(name, BPF_MAP_TYPE_PERCPU_ARRAY, entries, 0, __u32, value)
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, BATON_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} programs SEC(".maps");
 
 ARRAY(meta, 1, struct baton_meta);
 ARRAY(settings, 1, struct baton_settings);

@@ -11,7 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "baton/abi.h"
+#include "programs.h" /* the switch's own */
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -35,14 +35,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flood);
 } flood SEC(".maps");
-
-/* The switch's own */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, BATON_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} programs SEC(".maps");
 
 SEC("xdp.frags")
 int flooder(struct xdp_md *ctx)
