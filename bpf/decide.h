@@ -129,6 +129,10 @@ static __noinline int decide_fragment(const struct packet *p,
 	return WAY_TO_HOST;
 }
 
+/* A packet that another quotes is read here: kernel 6.1 counts the stack of
+ * all callers together, and there is none left for it. */
+MAP(quote_space, BPF_MAP_TYPE_PERCPU_ARRAY, 1, 0, __u32, struct packet);
+
 static __always_inline int same_address(const __be32 *a, const __be32 *b)
 {
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
@@ -143,7 +147,8 @@ static __noinline int decide_icmp(struct xdp_md *ctx, const struct packet *p,
 				  struct decision *d)
 {
 	int to_vip = is_vip(p->family, p->dst);
-	struct packet quoted = {};
+	struct packet *quoted;
+	__u32 zero = 0;
 	const __be32 *vip, *client;
 	struct baton_service *s;
 	__be16 vip_port, port;
@@ -151,33 +156,38 @@ static __noinline int decide_icmp(struct xdp_md *ctx, const struct packet *p,
 
 	if (!to_vip && !is_vip(p->family, p->src))
 		return WAY_NONE;
+	d->reason = BATON_DROP_INTERNAL;
+	quoted = bpf_map_lookup_elem(&quote_space, &zero);
+	if (!quoted)
+		return WAY_NONE;
+	__builtin_memset(quoted, 0, sizeof(*quoted));
 	d->reason = BATON_DROP_MALFORMED_QUOTE;
-	if (read_quote(ctx, p, &quoted))
+	if (read_quote(ctx, p, quoted))
 		return WAY_NONE;
 	if (to_vip) {
-		vip = quoted.src;
-		client = quoted.dst;
-		vip_port = quoted.sport;
-		port = quoted.dport;
+		vip = quoted->src;
+		client = quoted->dst;
+		vip_port = quoted->sport;
+		port = quoted->dport;
 		if (!same_address(vip, p->dst))
 			return WAY_NONE;
 	} else {
-		vip = quoted.dst;
-		client = quoted.src;
-		vip_port = quoted.dport;
-		port = quoted.sport;
+		vip = quoted->dst;
+		client = quoted->src;
+		vip_port = quoted->dport;
+		port = quoted->sport;
 		if (!same_address(vip, p->src))
 			return WAY_NONE;
 	}
-	if (quoted.kind == PACKET_LATER_FRAGMENT) {
-		s = some_service(p->family, vip, quoted.protocol);
+	if (quoted->kind == PACKET_LATER_FRAGMENT) {
+		s = some_service(p->family, vip, quoted->protocol);
 		if (!s)
 			return WAY_NONE;
-		d->owner = fragment_owner(&quoted);
+		d->owner = fragment_owner(quoted);
 		if (!d->owner)
 			return WAY_NONE;
 	} else {
-		s = find_service(p->family, vip, quoted.protocol, vip_port);
+		s = find_service(p->family, vip, quoted->protocol, vip_port);
 		if (!s) {
 			d->reason = BATON_PASS_NOT_SERVICE;
 			return WAY_NONE;
