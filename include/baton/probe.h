@@ -63,12 +63,13 @@ enum baton_app_state {
 #define BATON_APP_NAME_LEN 32 /* with the final NUL */
 
 struct baton_probe_app {
-	__be32 tag; /* baton_app_tag() of its name */
+	__be32 tag; /* baton_tag() of its name */
 	__be16 age; /* ms since its last sign of life; 65535: or more */
 	__u8 state; /* enum baton_app_state */
 	__u8 pad; /* 0 */
 };
 
+/* Its size is a multiple of 8, for the hash. */
 struct baton_probe {
 	__be32 magic;
 	__u8 type; /* enum baton_probe_type */
@@ -86,7 +87,15 @@ struct baton_probe {
 	 */
 	__be64 stamp;
 	__be32 lease; /* ASK: us; 0: no lease is in force */
-	__be32 pad; /* 0 */
+	/*
+	 * ASK: whether the host plays this owner, in which epoch. Of all that
+	 * concern the host the news comes first, then each in turn; the ANSWER
+	 * echoes it, which tells the switch that the host knows.
+	 */
+	__be32 owner; /* baton_tag() of its name; 0: there is none */
+	__be32 epoch;
+	__u8 plays; /* 1: this host; 0: not this one, any more */
+	__u8 pad[3]; /* 0 */
 	struct baton_probe_app app[BATON_PROBE_APPS]; /* ANSWER and WORD */
 	__be64 mac; /* SipHash-2-4 (Aumasson, Bernstein 2012) of the above */
 };
@@ -94,7 +103,7 @@ struct baton_probe {
 #define BATON_PROBE_COVERED (sizeof(struct baton_probe) - sizeof(__be64))
 
 /* FNV-1a of the name; host byte order. Never 0. */
-static inline __u32 baton_app_tag(const char *name)
+static inline __u32 baton_tag(const char *name)
 {
 	__u32 h = 2166136261u;
 

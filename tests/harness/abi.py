@@ -245,11 +245,18 @@ class Traffic(Record):
     _fields_ = [("in", Counter), ("out", Counter)]
 
 
+class ProbeApp(Record):
+    c_name = "struct baton_probe_app"
+    _fields_ = [("tag", be32), ("age", be16), ("state", u8), ("pad", u8)]
+
+
 class Probe(Record):
     c_name = "struct baton_probe"
     _fields_ = [("magic", be32), ("type", u8), ("word", u8), ("host", be16),
                 ("session", be64), ("sequence", be64), ("sent", be64),
-                ("mac", be64)]
+                ("stamp", be64), ("lease", be32), ("owner", be32),
+                ("epoch", be32), ("plays", u8), ("pad", u8 * 3),
+                ("app", ProbeApp * 8), ("mac", be64)]
 
 
 class HostSettings(Record):
