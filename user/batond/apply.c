@@ -334,6 +334,10 @@ static uint16_t adopt_twin(struct batond *b, uint16_t id, const char *name)
 	return first;
 }
 
+/*
+ * What the prober of a former batond knows is newer than the maps: it is left
+ * as it is.
+ */
 void apply_adopt(struct batond *b)
 {
 	static uint16_t host_of[BATON_MAX_HOSTS]; /* by id in the maps */
@@ -350,6 +354,8 @@ void apply_adopt(struct batond *b)
 			host_of[i] = i;
 			ids_put(&b->hosts, i, info->name);
 		}
+		if (b->supervisor.kept)
+			continue;
 		b->cluster.host[i].state = HOST_UNKNOWN;
 		b->cluster.max_host = i;
 	}
@@ -362,6 +368,8 @@ void apply_adopt(struct batond *b)
 		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
 			continue;
 		ids_put(&b->owners, i, info->name);
+		if (b->supervisor.kept)
+			continue;
 		b->cluster.owner[i] = (struct cluster_owner){
 			.exists = true,
 			.host = known ? host_of[w.host] : 0,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The controller as a whole: what its parts share. Everything here belongs to
- * the main thread, but for what prober.lock guards: the cluster, the probers'
- * targets, and the notes that the prober's thread leaves for the main one.
+ * The controller as a whole: what its parts share. The first members are also
+ * those of the process that probes (prober_process.h); prober.lock guards them.
  */
 #ifndef BATOND_BATOND_H
 #define BATOND_BATOND_H
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <uv.h>
 
 #include "cluster.h"
@@ -17,8 +18,9 @@
 #include "lib/clock.h"
 #include "lib/rtnl.h"
 #include "prober.h"
+#include "supervisor.h"
 
-/* What happened in the prober's thread and is still to be told. */
+/* What happened in the prober's process and is still to be told. */
 enum note_kind { NOTE_UP, NOTE_DOWN, NOTE_WORD, NOTE_MOVE, NOTE_HELD };
 
 struct note {
@@ -81,30 +83,40 @@ struct sweep {
 	size_t nr_abandoned[2];
 };
 
+/* The largest page that there is: shared memory is mapped over the start. */
+#define BATOND_ALIGN 65536
+
 struct batond {
-	const char *path; /* of the configuration file */
+	/* shared with the prober's process: no pointers, no descriptors */
+	alignas(BATOND_ALIGN) struct cluster cluster;
+	struct prober prober;
+	bool drains[BATON_MAX_HOSTS]; /* the operator wants it */
+	struct note notes[NOTES_MAX];
+	uint32_t nr_notes, lost_notes;
+
+	/* batond's own */
+	alignas(BATOND_ALIGN) const char *path; /* of the configuration file */
 	struct config config; /* that runs */
 	char digest[65]; /* of the file that it is based on */
 	struct dataplane dp;
 	struct ids hosts, owners, services;
 	uint64_t ring_members[BATON_MAX_SERVICES]; /* what rings hold: hash */
-	struct cluster cluster;
 	struct host_path path_to[BATON_MAX_HOSTS];
-	struct prober prober;
 	struct port ports[BATON_MAX_PORTS];
 	size_t nr_ports;
 	struct sweep sweep;
 	struct events events;
 	uint64_t started;
 
-	bool drains[BATON_MAX_HOSTS]; /* the operator wants it; with the lock */
-	struct note notes[NOTES_MAX];
-	uint32_t nr_notes, lost_notes;
-
+	int shared_fd; /* memory that the shared members lie in */
+	int notes_fd; /* eventfd: something is noted */
+	struct supervisor supervisor;
 	struct rtnl *rtnl, *monitor;
 	uv_loop_t loop;
-	uv_async_t notes_ready;
 };
+
+/* Bytes of the shared members. */
+#define BATOND_SHARED offsetof(struct batond, path)
 
 /* Name of a host or owner for messages; "?" when it has none any more. */
 const char *host_name(const struct batond *b, uint16_t id);

@@ -421,7 +421,7 @@ json_t *show_status(struct batond *b, const json_t *request,
 	prober_unlock(&b->prober);
 	return json_pack("{s:s, s:i, s:i, s:f, s:s, s:o, s:{s:i, s:i, s:i}, "
 			 "s:{s:i, s:i, s:i}, s:i, s:{s:I, s:I}, s:b, s:s, s:b, "
-			 "s:b}",
+			 "s:b, s:{s:o, s:b, s:b}}",
 			 "version", BATON_VERSION, "abi", BATON_ABI, "pid",
 			 (int)getpid(), "uptime_s",
 			 (clock_ns() - b->started) / 1e9, "config", b->path,
@@ -434,5 +434,10 @@ json_t *show_status(struct batond *b, const json_t *request,
 			 (json_int_t)c->used[FLOWMAP_4], "flows6",
 			 (json_int_t)c->used[FLOWMAP_6], "fence",
 			 b->config.fence, "bpffs", b->dp.dir, "adopted",
-			 b->dp.adopted, "realtime", b->prober.realtime);
+			 b->dp.adopted, "realtime", b->prober.realtime,
+			 "prober", "pid",
+			 b->supervisor.pid ? json_integer(b->supervisor.pid)
+					   : json_null(),
+			 "adopted", b->supervisor.adopted, "stand_in",
+			 b->supervisor.standing_in);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "apply.h"
 
@@ -59,10 +60,10 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 					.held = r->held,
 					.nr_held = r->nr_held });
 	if (b->nr_notes)
-		uv_async_send(&b->notes_ready);
+		eventfd_write(b->notes_fd, 1);
 }
 
-/* --- in the prober's thread --------------------------------------------------- */
+/* --- in the prober's process --------------------------------------------------- */
 
 /* Too large for a stack; only touched with the lock held. */
 static struct cluster_result result;
@@ -102,7 +103,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	}
 	note(b, &n);
 	failover_carry_out(b, &result);
-	uv_async_send(&b->notes_ready);
+	eventfd_write(b->notes_fd, 1);
 }
 
 void failover_tick(void *arg, uint64_t now)

@@ -15,9 +15,9 @@
 #include "commands.h"
 #include "control.h"
 #include "failover.h"
-#include "lib/privileges.h"
 #include "lib/probe_key.h"
 #include "ports.h"
+#include "prober_process.h"
 #include "resolve.h"
 #include "running.h"
 
@@ -96,8 +96,11 @@ static int parse_options(struct options *o, int argc, char **argv)
 static int unload(const struct config *c)
 {
 	char why[DATAPLANE_WHY];
-	int err = dataplane_unload(c->bpffs, why);
+	int err = supervisor_end_prober(c->bpffs);
 
+	if (err && err != -ENOENT)
+		log_error("the prober does not end: %s", strerror(-err));
+	err = dataplane_unload(c->bpffs, why);
 	if (err)
 		log_error("%s", why);
 	else
@@ -106,11 +109,6 @@ static int unload(const struct config *c)
 }
 
 /* --- the loop ------------------------------------------------------------------- */
-
-static void on_notes(uv_async_t *async)
-{
-	failover_tell(async->data);
-}
 
 static void on_slice(uv_timer_t *timer)
 {
@@ -125,7 +123,7 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 	if (signal != SIGHUP) {
 		event(&b->events, LOG_L_NOTICE, "stop", NULL,
-		      "batond ends; the switch goes on without detection");
+		      "batond ends; forwarding and detection go on");
 		uv_stop(&b->loop);
 		return;
 	}
@@ -162,26 +160,21 @@ static void loop(struct batond *b)
 
 /* --- the start ------------------------------------------------------------------ */
 
-static int start_prober(struct batond *b, const struct config *c)
+static int open_prober(struct batond *b, const struct config *c)
 {
+	char why[SUPERVISOR_WHY];
 	struct probe_key key = { 0 };
-	char why[256];
 	int err = 0;
 
 	if (c->probe_key_file)
 		err = probe_key_read(&key, c->probe_key_file, why, sizeof(why));
-	if (err) {
-		log_error("%s", why);
-		return err;
-	}
-	err = prober_init(&b->prober, c->probe_port, (const uint8_t *)key.word,
-			  c->startup_grace_ms * 1000000ULL);
+	if (!err)
+		err = supervisor_open(b, c->probe_port,
+				      (const uint8_t *)key.word,
+				      c->startup_grace_ms * 1000000ULL, why);
 	sodium_memzero(&key, sizeof(key));
 	if (err)
-		log_error("probe sockets: %s", strerror(-err));
-	b->prober.change = failover_change;
-	b->prober.tick = failover_tick;
-	b->prober.arg = b;
+		log_error("%s", why);
 	return err;
 }
 
@@ -210,14 +203,12 @@ static int start(struct batond *b, struct config *c)
 	ids_init(&b->owners, BATON_MAX_OWNERS);
 	ids_init(&b->services, BATON_MAX_SERVICES);
 	uv_loop_init(&b->loop);
-	b->notes_ready.data = b;
-	uv_async_init(&b->loop, &b->notes_ready, on_notes);
 	b->rtnl = rtnl_open();
 	if (!b->rtnl) {
 		log_error("netlink: %s", strerror(errno));
 		return -errno;
 	}
-	err = open_dataplane(b, c) ?: start_prober(b, c);
+	err = open_dataplane(b, c) ?: open_prober(b, c);
 	if (err)
 		return err;
 	err = events_open(&b->events, c->state);
@@ -240,10 +231,12 @@ static int start(struct batond *b, struct config *c)
 	err = resolve_watch(b) ?: control_open(b, b->config.control);
 	if (err)
 		return err;
-	err = prober_start(&b->prober);
-	if (err)
-		log_error("prober: %s", strerror(-err));
-	return err;
+	err = supervisor_start(b, why);
+	if (err) {
+		log_error("%s", why);
+		return err;
+	}
+	return supervisor_watch(b);
 }
 
 int main(int argc, char **argv)
@@ -273,7 +266,7 @@ int main(int argc, char **argv)
 		return unload(&c) ? 1 : 0;
 	if (start(&b, &c))
 		return 1;
-	err = privileges_drop();
+	err = prober_process_privileges();
 	if (err) {
 		log_error("privileges: %s", strerror(-err));
 		return 1;
@@ -286,7 +279,6 @@ int main(int argc, char **argv)
 	      b.nr_ports, b.config.nr_hosts, b.config.nr_owners,
 	      b.config.nr_services);
 	loop(&b);
-	prober_stop(&b.prober);
 	control_close(&b);
 	uv_run(&b.loop, UV_RUN_NOWAIT);
 	unlink(b.config.control);

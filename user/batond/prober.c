@@ -5,21 +5,14 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
-#include <sched.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "lib/privileges.h"
-
-/* Not the highest: the kernel's own real-time threads come first. */
-#define PRIORITY 40
 
 /* Hosts that are due within this time are probed in one go. */
 #define TOGETHER 200000ULL /* ns */
@@ -30,12 +23,36 @@
 
 void prober_lock(struct prober *p)
 {
-	pthread_mutex_lock(&p->lock);
+	if (pthread_mutex_lock(&p->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&p->lock);
 }
 
 void prober_unlock(struct prober *p)
 {
 	pthread_mutex_unlock(&p->lock);
+}
+
+void prober_rekey(struct prober *p, uint16_t port, const uint8_t key[16])
+{
+	p->port = port;
+	memcpy(p->secret.key, key, sizeof(p->secret.key));
+	randombytes_buf(&p->secret.session, sizeof(p->secret.session));
+}
+
+void prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
+		 uint64_t grace_ns)
+{
+	pthread_mutexattr_t attr;
+
+	memset(p, 0, sizeof(*p));
+	prober_rekey(p, port, key);
+	p->grace_until = clock_ns() + grace_ns;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&p->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 }
 
 static int open_socket(int family)
@@ -53,26 +70,28 @@ static int open_socket(int family)
 	return s;
 }
 
-int prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
-		uint64_t grace_ns)
+int probing_open(struct probing *g, struct prober *p)
 {
-	pthread_mutexattr_t attr;
+	*g = (struct probing){ .prober = p, .extra = -1 };
+	g->socket[0] = open_socket(AF_INET);
+	g->socket[1] = open_socket(AF_INET6); /* may be absent */
+	g->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (g->socket[0] < 0 || g->wake < 0) {
+		int err = g->socket[0] < 0 ? g->socket[0] : -errno;
 
-	memset(p, 0, sizeof(*p));
-	p->port = port;
-	memcpy(p->secret.key, key, sizeof(p->secret.key));
-	randombytes_buf(&p->secret.session, sizeof(p->secret.session));
-	p->grace_until = clock_ns() + grace_ns;
-	p->socket[0] = open_socket(AF_INET);
-	p->socket[1] = open_socket(AF_INET6); /* may be absent */
-	p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (p->socket[0] < 0 || p->wake < 0)
-		return p->socket[0] < 0 ? p->socket[0] : -errno;
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
-	pthread_mutex_init(&p->lock, &attr);
-	pthread_mutexattr_destroy(&attr);
+		probing_close(g);
+		return err;
+	}
 	return 0;
+}
+
+void probing_close(struct probing *g)
+{
+	int fds[] = { g->socket[0], g->socket[1], g->wake };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 void prober_set(struct prober *p, uint16_t host, const struct addr *address,
@@ -91,7 +110,6 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 	detect_restart(&t->detect, profile, clock_ns());
 	if (host > p->top)
 		p->top = host;
-	eventfd_write(p->wake, 1);
 }
 
 void prober_clear(struct prober *p, uint16_t host)
@@ -113,13 +131,14 @@ static bool is_no_way(int error)
 	       error == ENETDOWN || error == ENODEV;
 }
 
-static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
-		       uint64_t sequence)
+static void send_probe(const struct probing *g, uint16_t host,
+		       struct prober_target *t, uint64_t sequence)
 {
+	const struct prober *p = g->prober;
 	struct baton_probe probe;
 	struct sockaddr_storage to;
 	socklen_t len = addr_sockaddr(&t->address, p->port, &to);
-	int s = p->socket[t->address.family == 6];
+	int s = g->socket[t->address.family == 6];
 	bool sent;
 
 	probe_make(&probe, &p->secret, host, sequence, clock_ns());
@@ -133,13 +152,13 @@ static void send_probe(struct prober *p, uint16_t host, struct prober_target *t,
 		detect_not_sent(&t->detect, clock_ns());
 }
 
-static void report(struct prober *p, uint16_t host, enum detect_change change,
-		   uint64_t now)
+static void report(const struct probing *g, uint16_t host,
+		   enum detect_change change, uint64_t now)
 {
 	if (change == DETECT_WENT_UP)
-		p->change(p->arg, host, PROBER_UP, now);
+		g->change(g->arg, host, PROBER_UP, now);
 	else if (change == DETECT_WENT_DOWN)
-		p->change(p->arg, host, PROBER_DOWN, now);
+		g->change(g->arg, host, PROBER_DOWN, now);
 }
 
 /* Only the address that was asked may answer for it. */
@@ -158,9 +177,10 @@ static bool comes_from(const struct sockaddr_storage *from,
 		       &((struct sockaddr_in6 *)&at)->sin6_addr, 16);
 }
 
-static void take_answer(struct prober *p, const void *data, size_t len,
+static void take_answer(struct probing *g, const void *data, size_t len,
 			const struct sockaddr_storage *from)
 {
+	struct prober *p = g->prober;
 	uint64_t now = clock_ns();
 	struct probe_answer a;
 	enum probe_verdict verdict = probe_judge(&a, &p->secret, data, len);
@@ -189,12 +209,12 @@ static void take_answer(struct prober *p, const void *data, size_t len,
 	 * comes first, for a host may be up only to leave. */
 	if (t->detect.answered != newest && a.word != t->word) {
 		t->word = a.word;
-		p->change(p->arg, a.host, PROBER_WORD, now);
+		g->change(g->arg, a.host, PROBER_WORD, now);
 	}
-	report(p, a.host, change, now);
+	report(g, a.host, change, now);
 }
 
-static bool read_answers(struct prober *p, int s)
+static bool read_answers(struct probing *g, int s)
 {
 	struct baton_probe answer[BATCH];
 	struct sockaddr_storage from[BATCH];
@@ -212,25 +232,25 @@ static bool read_answers(struct prober *p, int s)
 	n = recvmmsg(s, msg, BATCH, MSG_DONTWAIT, NULL);
 	if (n <= 0)
 		return false;
-	prober_lock(p);
+	prober_lock(g->prober);
 	for (int i = 0; i < n; i++)
-		take_answer(p, &answer[i],
+		take_answer(g, &answer[i],
 			    msg[i].msg_hdr.msg_flags & MSG_TRUNC
 				    ? 0
 				    : msg[i].msg_len,
 			    &from[i]);
-	prober_unlock(p);
+	prober_unlock(g->prober);
 	return n == BATCH;
 }
 
 /* What has arrived; not without end, or a flood would stop the probing. */
-static void drain_socket(struct prober *p, int s)
+static void drain_socket(struct probing *g, int s)
 {
-	for (int i = 0; i < MOST_BATCHES && read_answers(p, s); i++)
+	for (int i = 0; i < MOST_BATCHES && read_answers(g, s); i++)
 		;
 }
 
-/* --- the thread ------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 /* A host that was never heard of may still be starting, as this switch is. */
 static bool in_grace(const struct prober *p, const struct prober_target *t,
@@ -244,12 +264,13 @@ static bool in_grace(const struct prober *p, const struct prober_target *t,
  * the answers are read: one that arrived in time is seen in time, however
  * long this thread had to wait for a CPU.
  */
-static uint64_t round_of_probes(struct prober *p)
+uint64_t probing_round(struct probing *g)
 {
+	struct prober *p = g->prober;
 	uint64_t now = clock_ns(), next = now + TICK;
 
-	drain_socket(p, p->socket[0]);
-	drain_socket(p, p->socket[1]);
+	drain_socket(g, g->socket[0]);
+	drain_socket(g, g->socket[1]);
 	prober_lock(p);
 	for (uint16_t host = 1; host <= p->top; host++) {
 		struct prober_target *t = &p->target[host];
@@ -259,63 +280,46 @@ static uint64_t round_of_probes(struct prober *p)
 			continue;
 		sequence = detect_due(&t->detect, now + TOGETHER / 2);
 		if (sequence)
-			send_probe(p, host, t, sequence);
+			send_probe(g, host, t, sequence);
 		if (!in_grace(p, t, now))
-			report(p, host, detect_check(&t->detect, now), now);
+			report(g, host, detect_check(&t->detect, now), now);
 		deadline = detect_deadline(&t->detect);
 		if (deadline < next)
 			next = deadline;
 	}
-	p->tick(p->arg, now);
+	g->tick(g->arg, now);
+	p->round = now;
 	prober_unlock(p);
 	return next;
 }
 
-static void *run(void *arg)
+void probing_run(struct probing *g)
 {
-	struct prober *p = arg;
 	struct pollfd fds[] = {
-		{ .fd = p->socket[0], .events = POLLIN },
-		{ .fd = p->socket[1], .events = POLLIN },
-		{ .fd = p->wake, .events = POLLIN },
+		{ .fd = g->socket[0], .events = POLLIN },
+		{ .fd = g->socket[1], .events = POLLIN },
+		{ .fd = g->wake, .events = POLLIN },
+		{ .fd = g->extra, .events = POLLIN },
 	};
-	struct sched_param sp = { .sched_priority = PRIORITY };
 	eventfd_t ignored;
 
-	p->realtime = !pthread_setschedparam(pthread_self(), SCHED_FIFO, &sp);
-	privileges_drop();
-	while (!__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) {
-		uint64_t next = round_of_probes(p), now = clock_ns();
+	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
+		uint64_t next = probing_round(g), now = clock_ns();
 		uint64_t wait = next > now + TOGETHER ? next - now : TOGETHER;
 		struct timespec t = { .tv_sec = wait / 1000000000,
 				      .tv_nsec = wait % 1000000000 };
 
-		if (ppoll(fds, 3, &t, NULL) > 0 && fds[2].revents & POLLIN)
-			eventfd_read(p->wake, &ignored);
+		if (ppoll(fds, sizeof(fds) / sizeof(fds[0]), &t, NULL) <= 0)
+			continue;
+		if (fds[2].revents & POLLIN)
+			eventfd_read(g->wake, &ignored);
+		if (fds[3].revents & POLLIN)
+			g->on_extra(g->extra);
 	}
-	return NULL;
 }
 
-int prober_start(struct prober *p)
+void probing_stop(struct probing *g)
 {
-	static const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	int err;
-
-	/* Pages that were touched stay, so a failure costs no page fault. The
-	 * limit goes first, or memory could not grow without the privilege. */
-	if (!setrlimit(RLIMIT_MEMLOCK, &all))
-		mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
-	err = pthread_create(&p->thread, NULL, run, p);
-	p->running = !err;
-	return -err;
-}
-
-void prober_stop(struct prober *p)
-{
-	if (!p->running)
-		return;
-	__atomic_store_n(&p->stop, true, __ATOMIC_RELEASE);
-	eventfd_write(p->wake, 1);
-	pthread_join(p->thread, NULL);
-	p->running = false;
+	__atomic_store_n(&g->stop, true, __ATOMIC_RELEASE);
+	eventfd_write(g->wake, 1);
 }

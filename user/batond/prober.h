@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The thread that probes hosts and tells whether they live (row K6). It runs
- * with real-time priority, sleeps between probes, and touches no file and no
- * heap, so that nothing but a pause of the whole machine can delay it.
+ * Probes hosts and tells whether they live (row K6): a loop that sleeps between
+ * probes and touches no file and no heap, so that nothing but a pause of the
+ * whole machine can delay it. It runs in a process of its own (prober_process.h),
+ * beside batond.
  *
- * What it finds it hands to `change`, in its own thread and with the lock
- * held: whoever acts on a failure acts at once.
+ * What it finds it hands to `change`, with the lock held: whoever acts on a
+ * failure acts at once.
  */
 #ifndef BATOND_PROBER_H
 #define BATOND_PROBER_H
@@ -35,32 +36,45 @@ typedef void (*prober_change_fn)(void *arg, uint16_t host,
 /* Called now and then, at least every 100 ms, with the lock held. */
 typedef void (*prober_tick_fn)(void *arg, uint64_t now);
 
+/* What batond and whoever probes for it share; without pointers. */
 struct prober {
-	pthread_t thread;
-	bool running;
-	bool stop;
 	pthread_mutex_t lock; /* inherits priority; guards what follows */
 	struct prober_target target[BATON_MAX_HOSTS]; /* by host id */
 	uint16_t top; /* highest id that was ever active */
 	uint64_t forged; /* answers that were not even of a known host */
+	uint64_t round; /* when the last round of probes was, ns */
 
-	int socket[2]; /* IPv4, IPv6 */
-	int wake;
 	uint16_t port;
 	struct probe_secret secret;
 	uint64_t grace_until; /* hosts never heard of are not down before */
-	prober_change_fn change;
-	prober_tick_fn tick;
-	void *arg;
 	bool realtime;
 };
 
-/* 0, or a negative errno. The thread does not run yet. */
-int prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
-		uint64_t grace_ns);
-int prober_start(struct prober *p);
-void prober_stop(struct prober *p);
+/* What belongs to the process that probes. */
+struct probing {
+	struct prober *prober;
+	int socket[2]; /* IPv4, IPv6 */
+	int wake; /* written to: look what has changed, or stop */
+	bool stop;
+	prober_change_fn change;
+	prober_tick_fn tick;
+	void *arg;
 
+	/* Another descriptor that the loop serves; -1: none. */
+	int extra;
+	void (*on_extra)(int fd);
+};
+
+/* A new session, with nobody to probe. The lock works across processes, and
+ * when one of them dies with it. */
+void prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
+		 uint64_t grace_ns);
+
+/* Another key or port: another session, with the same hosts. */
+void prober_rekey(struct prober *p, uint16_t port, const uint8_t key[16]);
+
+/* Whoever finds that the last holder died with the lock goes on: what that one
+ * wrote is whole, word by word, and planned anew. */
 void prober_lock(struct prober *p);
 void prober_unlock(struct prober *p);
 
@@ -68,5 +82,16 @@ void prober_unlock(struct prober *p);
 void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 		const struct detect_profile *profile);
 void prober_clear(struct prober *p, uint16_t host);
+
+/* Sockets. 0, or a negative errno. The callbacks are the caller's to set. */
+int probing_open(struct probing *g, struct prober *p);
+void probing_close(struct probing *g);
+
+/* Probe and judge whoever is due; when to come back, ns. */
+uint64_t probing_round(struct probing *g);
+
+/* Round after round, until probing_stop(), which any thread may call. */
+void probing_run(struct probing *g);
+void probing_stop(struct probing *g);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@
 struct fixture {
 	struct batond b;
 	char dir[40]; /* state directory, removed with the fixture */
-	bool told; /* notes_ready fired; see fixture_tell() */
+	bool told; /* something was noted; see fixture_tell() */
 };
 
 #define must(condition)                                                        \
@@ -175,21 +176,15 @@ static inline void fixture_dataplane_free(struct dataplane *d)
 
 /* --- the whole ----------------------------------------------------------- */
 
-static inline void fixture_on_notes(uv_async_t *async)
-{
-	struct fixture *f = async->data;
-
-	f->told = true;
-	failover_tell(&f->b);
-}
-
 /* The probers are not started: tests say themselves what became of hosts. */
 static inline struct fixture *fixture_new(void)
 {
 	static const uint8_t key[16] = "a key for tests";
-	struct fixture *f = fixture_array(1, sizeof(*f));
+	struct fixture *f = aligned_alloc(alignof(struct fixture), sizeof(*f));
 	struct batond *b = &f->b;
 
+	must(f);
+	memset(f, 0, sizeof(*f));
 	log_init("test", LOG_L_ERROR);
 	must(sodium_init() >= 0);
 	strcpy(f->dir, "/tmp/baton-test-XXXXXX");
@@ -200,15 +195,12 @@ static inline struct fixture *fixture_new(void)
 	ids_init(&b->owners, BATON_MAX_OWNERS);
 	ids_init(&b->services, BATON_MAX_SERVICES);
 	must(!uv_loop_init(&b->loop));
-	b->notes_ready.data = f;
-	must(!uv_async_init(&b->loop, &b->notes_ready, fixture_on_notes));
+	b->notes_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	must(b->notes_fd >= 0);
 	b->rtnl = rtnl_open();
 	must(b->rtnl);
 	fixture_dataplane(&b->dp);
-	must(!prober_init(&b->prober, BATON_PROBE_PORT, key, 0));
-	b->prober.change = failover_change;
-	b->prober.tick = failover_tick;
-	b->prober.arg = b;
+	prober_init(&b->prober, BATON_PROBE_PORT, key, 0);
 	must(!events_open(&b->events, f->dir));
 	return f;
 }
@@ -226,17 +218,12 @@ static inline void fixture_free(struct fixture *f)
 {
 	struct batond *b = &f->b;
 
-	prober_stop(&b->prober);
-	uv_close((uv_handle_t *)&b->notes_ready, NULL);
 	uv_run(&b->loop, UV_RUN_DEFAULT);
 	must(!uv_loop_close(&b->loop));
 	events_close(&b->events);
 	config_free(&b->config);
 	fixture_dataplane_free(&b->dp);
-	close(b->prober.socket[0]);
-	if (b->prober.socket[1] >= 0)
-		close(b->prober.socket[1]);
-	close(b->prober.wake);
+	close(b->notes_fd);
 	pthread_mutex_destroy(&b->prober.lock);
 	rtnl_close(b->rtnl);
 	must(!nftw(f->dir, fixture_remove, 16, FTW_DEPTH | FTW_PHYS));
@@ -274,7 +261,7 @@ static inline uint32_t fixture_configure(struct fixture *f, const char *text)
 	return changes;
 }
 
-/* What the prober's thread would do, with its lock. */
+/* What the prober would do, with its lock. */
 static inline void fixture_host(struct fixture *f, const char *name,
 				enum prober_change what, uint64_t now)
 {
@@ -304,8 +291,12 @@ static inline void fixture_word(struct fixture *f, const char *name,
 /* Let the loop do what is to be done now. */
 static inline void fixture_tell(struct fixture *f)
 {
-	f->told = false;
+	eventfd_t noted;
+
 	uv_run(&f->b.loop, UV_RUN_NOWAIT);
+	f->told = !eventfd_read(f->b.notes_fd, &noted);
+	if (f->told)
+		failover_tell(&f->b);
 }
 
 static inline union baton_owner fixture_owner(struct fixture *f,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The prober's thread against hosts that are threads here, on addresses of the
+ * The prober, a thread here, against hosts that are threads, too, on addresses of the
  * loopback interface of a network of this test's own.
  *
  * How soon something is found is bounded from below by the rule of detect.h,
@@ -45,6 +45,8 @@ struct change {
 };
 
 static struct prober *p;
+static struct probing probing;
+static pthread_t prober_thread;
 static struct change changes[1024];
 static size_t nr_changes; /* with the prober's lock */
 static uint64_t ticks;
@@ -236,13 +238,28 @@ static inline void probe_it(const struct host *h)
 
 static struct host a, b;
 
+static inline void *probe_all(void *arg)
+{
+	probing_run(arg);
+	return NULL;
+}
+
 static inline void start(uint64_t grace)
 {
-	must(!prober_init(p, PORT, key, grace));
-	p->change = on_change;
-	p->tick = on_tick;
-	p->arg = p;
-	must(!prober_start(p));
+	prober_init(p, PORT, key, grace);
+	must(!probing_open(&probing, p));
+	probing.change = on_change;
+	probing.tick = on_tick;
+	probing.arg = p;
+	must(!pthread_create(&prober_thread, NULL, probe_all, &probing));
+}
+
+static inline void stop(void)
+{
+	probing_stop(&probing);
+	pthread_join(prober_thread, NULL);
+	probing_close(&probing);
+	pthread_mutex_destroy(&p->lock);
 }
 
 static inline int setup(void **state)
@@ -260,11 +277,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
 	(void)state;
-	prober_stop(p);
-	close(p->socket[0]);
-	close(p->socket[1]);
-	close(p->wake);
-	pthread_mutex_destroy(&p->lock);
+	stop();
 	host_stop(&a);
 	host_stop(&b);
 	free(p);
