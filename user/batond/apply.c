@@ -335,13 +335,14 @@ static uint16_t adopt_twin(struct batond *b, uint16_t id, const char *name)
 }
 
 /*
- * What the prober of a former batond knows is newer than the maps: it is left
- * as it is.
+ * What a prober knows that was there before is left as it is, but for owners
+ * that somebody else has moved, in the maps, meanwhile.
  */
 void apply_adopt(struct batond *b)
 {
 	static uint16_t host_of[BATON_MAX_HOSTS]; /* by id in the maps */
 
+	prober_lock(&b->prober);
 	/* Records end in a NUL, whoever wrote them. */
 	for (uint16_t i = 1; i < BATON_MAX_HOSTS; i++) {
 		const struct baton_host_info *info = &b->dp.host_info[i];
@@ -368,8 +369,11 @@ void apply_adopt(struct batond *b)
 		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
 			continue;
 		ids_put(&b->owners, i, info->name);
-		if (b->supervisor.kept)
+		if (b->supervisor.kept && b->cluster.owner[i].exists) {
+			b->cluster.owner[i].host = known ? host_of[w.host] : 0;
+			b->cluster.owner[i].epoch = w.epoch;
 			continue;
+		}
 		b->cluster.owner[i] = (struct cluster_owner){
 			.exists = true,
 			.host = known ? host_of[w.host] : 0,
@@ -378,5 +382,6 @@ void apply_adopt(struct batond *b)
 		};
 		b->cluster.max_owner = i;
 	}
+	prober_unlock(&b->prober);
 	services_adopt(b);
 }

@@ -277,10 +277,10 @@ int supervisor_start(struct batond *b, char why[SUPERVISOR_WHY])
 
 /* --- while it runs -------------------------------------------------------------- */
 
-static void tell(struct batond *b, enum log_level level, const char *state,
+static void tell(struct batond *b, bool alarm, const char *state,
 		 const char *text)
 {
-	event(&b->events, level, "prober",
+	event(&b->events, alarm ? LOG_L_ERROR : LOG_L_NOTICE, "prober",
 	      json_pack("{s:s, s:i}", "state", state, "pid",
 			(int)b->supervisor.pid),
 	      "prober %d: %s", (int)b->supervisor.pid, text);
@@ -296,7 +296,7 @@ static void stand_in(struct batond *b)
 	s->stand_in.tick = failover_tick;
 	s->stand_in.arg = b;
 	s->standing_in = true;
-	tell(b, LOG_L_WARNING, "stand-in",
+	tell(b, true, "stand-in",
 	     "batond probes by itself meanwhile, which is slower");
 }
 
@@ -322,7 +322,7 @@ static void lost(struct batond *b, uint64_t now)
 	waitpid(s->pid, NULL, WNOHANG); /* no child if it was taken over */
 	close(s->process);
 	s->process = -1;
-	tell(b, LOG_L_ERROR, "lost",
+	tell(b, true, "lost",
 	     "it has ended; hosts are not probed until there is another");
 	s->losses = now - s->since < SETTLED ? s->losses + 1 : 1;
 	s->retry = now + pause_before(s->losses);
@@ -336,7 +336,7 @@ static void replace(struct batond *b, uint64_t now)
 	if (now >= s->retry) {
 		stand_down(s);
 		if (!spawn(b)) {
-			tell(b, LOG_L_NOTICE, "started", "hosts are probed");
+			tell(b, false, "started", "hosts are probed");
 			return;
 		}
 		s->losses++;
@@ -363,7 +363,7 @@ static void on_look(uv_timer_t *timer)
 	/* A machine that was suspended makes it look hung the first time. */
 	s->hung = s->process >= 0 && is_hung(b, now) ? s->hung + 1 : 0;
 	if (s->hung > 5) {
-		tell(b, LOG_L_ERROR, "hung", "it does not probe, and is ended");
+		tell(b, true, "hung", "it does not probe, and is ended");
 		pidfd_kill(s->process, SIGKILL);
 		has_ended(s->process, ENDS_WITHIN_MS);
 		s->hung = 0;
