@@ -134,6 +134,7 @@ static void cluster_owner(struct batond *b, const struct config_owner *o,
 {
 	struct cluster_owner *c = &b->cluster.owner[id];
 
+	b->news.owner[id].tag = baton_tag(o->name);
 	c->policy = o->policy;
 	c->drain = o->drain;
 	c->home = ids_find(&b->hosts, o->host);
@@ -146,6 +147,7 @@ static void cluster_owner(struct batond *b, const struct config_owner *o,
 		c->host = c->home;
 		c->epoch = c->epoch ?: 1;
 	} else if (moved[c->host]) {
+		news_moved(&b->news, id, c->host, moved[c->host]);
 		c->host = moved[c->host];
 		c->epoch++;
 	}
@@ -188,6 +190,7 @@ static void drop_owners(struct batond *b, const struct config *to)
 		b->cluster.owner[i] = (struct cluster_owner){
 			.epoch = b->cluster.owner[i].epoch + 1,
 		};
+		memset(&b->news.owner[i], 0, sizeof(b->news.owner[i]));
 		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
 		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
 	}

@@ -17,6 +17,7 @@
 #include "ids.h"
 #include "lib/clock.h"
 #include "lib/rtnl.h"
+#include "news.h"
 #include "prober.h"
 #include "supervisor.h"
 
@@ -90,6 +91,7 @@ struct batond {
 	/* shared with the prober's process: no pointers, no descriptors */
 	alignas(BATOND_ALIGN) struct cluster cluster;
 	struct prober prober;
+	struct news news;
 	bool drains[BATON_MAX_HOSTS]; /* the operator wants it */
 	struct note notes[NOTES_MAX];
 	uint32_t nr_notes, lost_notes;

@@ -36,6 +36,14 @@ static void note(struct batond *b, const struct note *n)
 		b->lost_notes++;
 }
 
+/* Who it concerns is told with the next probe, which is sent at once. */
+static void spread(struct batond *b, const struct move *m)
+{
+	news_moved(&b->news, m->owner, m->from, m->to);
+	prober_hurry(&b->prober, m->to);
+	prober_hurry(&b->prober, m->from);
+}
+
 void failover_carry_out(struct batond *b, const struct cluster_result *r)
 {
 	/* All stores first; telling of them can wait. */
@@ -47,6 +55,8 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 	if (r->nr_moves) {
 		uint64_t took = (clock_ns() - start) / r->nr_moves;
 
+		for (uint32_t i = 0; i < r->nr_moves; i++)
+			spread(b, &r->moves[i]);
 		for (uint32_t i = 0; i < r->nr_moves; i++)
 			note(b, &(struct note){ .kind = NOTE_MOVE,
 						.host = r->moves[i].from,
@@ -91,6 +101,8 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		n.silent = now - t->detect.last_answer;
 		cluster_host_down(&b->cluster, host, now, &result);
 		break;
+	case PROBER_APPS:
+		return;
 	case PROBER_WORD:
 		n.kind = NOTE_WORD;
 		h->draining = b->drains[host] || t->word == BATON_WORD_DRAINING;
@@ -104,6 +116,33 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	note(b, &n);
 	failover_carry_out(b, &result);
 	eventfd_write(b->notes_fd, 1);
+}
+
+void failover_news(void *arg, struct probe_ask *ask)
+{
+	struct batond *b = arg;
+	struct news_item n = news_next(&b->news, &b->cluster, ask->host);
+
+	ask->owner = n.tag;
+	ask->epoch = n.epoch;
+	ask->plays = n.plays;
+}
+
+void failover_echo(void *arg, const struct probe_answer *a)
+{
+	struct batond *b = arg;
+
+	news_echoed(&b->news, &b->cluster, a->host, a->owner, a->epoch,
+		    a->plays);
+}
+
+void failover_probing(struct probing *g, struct batond *b)
+{
+	g->change = failover_change;
+	g->tick = failover_tick;
+	g->news = failover_news;
+	g->echo = failover_echo;
+	g->arg = b;
 }
 
 void failover_tick(void *arg, uint64_t now)

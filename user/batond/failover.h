@@ -15,6 +15,11 @@
 void failover_change(void *b, uint16_t host, enum prober_change what,
 		     uint64_t now);
 void failover_tick(void *b, uint64_t now);
+void failover_news(void *b, struct probe_ask *ask);
+void failover_echo(void *b, const struct probe_answer *a);
+
+/* All of these are to be called by it. */
+void failover_probing(struct probing *g, struct batond *b);
 
 /* Main thread: tell what is noted. */
 void failover_tell(struct batond *b);

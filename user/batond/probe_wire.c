@@ -19,17 +19,33 @@ static uint64_t authenticator(const struct probe_secret *secret,
 }
 
 void probe_make(struct baton_probe *probe, const struct probe_secret *secret,
-		uint16_t host, uint64_t sequence, uint64_t now)
+		const struct probe_ask *ask)
 {
 	*probe = (struct baton_probe){
 		.magic = htobe32(BATON_PROBE_MAGIC),
 		.type = BATON_PROBE_ASK,
-		.host = htobe16(host),
+		.host = htobe16(ask->host),
 		.session = htobe64(secret->session),
-		.sequence = htobe64(sequence),
-		.sent = htobe64(now),
+		.sequence = htobe64(ask->sequence),
+		.sent = htobe64(ask->now),
+		.stamp = htobe64(ask->stamp),
+		.lease = htobe32(ask->lease),
+		.owner = htobe32(ask->owner),
+		.epoch = htobe32(ask->epoch),
+		.plays = ask->plays,
 	};
 	probe->mac = authenticator(secret, probe);
+}
+
+/* Is every field within what this version knows? */
+static bool is_sound(const struct baton_probe *a)
+{
+	if (a->word >= BATON_NR_HOST_WORDS)
+		return false;
+	for (int i = 0; i < BATON_PROBE_APPS; i++)
+		if (a->app[i].state >= BATON_NR_APP_STATES)
+			return false;
+	return true;
 }
 
 enum probe_verdict probe_judge(struct probe_answer *answer,
@@ -43,14 +59,26 @@ enum probe_verdict probe_judge(struct probe_answer *answer,
 		return PROBE_ALIEN;
 	memcpy(&a, data, sizeof(a));
 	if (be32toh(a.magic) != BATON_PROBE_MAGIC ||
-	    a.type != BATON_PROBE_ANSWER)
+	    (a.type != BATON_PROBE_ANSWER && a.type != BATON_PROBE_WORD))
 		return PROBE_ALIEN;
-	answer->host = be16toh(a.host);
-	answer->sequence = be64toh(a.sequence);
-	answer->word = a.word;
+	*answer = (struct probe_answer){
+		.type = a.type,
+		.host = be16toh(a.host),
+		.sequence = be64toh(a.sequence),
+		.word = a.word,
+		.clock = be64toh(a.type == BATON_PROBE_WORD ? a.sent : a.stamp),
+		.owner = be32toh(a.owner),
+		.epoch = be32toh(a.epoch),
+		.plays = a.plays,
+	};
+	for (int i = 0; i < BATON_PROBE_APPS; i++)
+		answer->app[i] = (struct probe_app){
+			.tag = be32toh(a.app[i].tag),
+			.age = be16toh(a.app[i].age),
+			.state = a.app[i].state,
+		};
 	mac = authenticator(secret, &a);
-	if (sodium_memcmp(&mac, &a.mac, sizeof(mac)) ||
-	    a.word >= BATON_NR_HOST_WORDS)
+	if (sodium_memcmp(&mac, &a.mac, sizeof(mac)) || !is_sound(&a))
 		return PROBE_FORGED;
 	return be64toh(a.session) == secret->session ? PROBE_GOOD : PROBE_STALE;
 }

@@ -3,6 +3,7 @@
 #ifndef BATOND_PROBE_WIRE_H
 #define BATOND_PROBE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,11 +14,34 @@ struct probe_secret {
 	uint64_t session; /* random, of this run of the prober */
 };
 
-/* What an answer says, once it is known to be one. */
+/* What a probe asks, and tells. */
+struct probe_ask {
+	uint16_t host;
+	uint64_t sequence;
+	uint64_t now; /* ns */
+	uint64_t stamp; /* the host's own clock, as last heard; 0: never */
+	uint32_t lease; /* us; 0: none */
+	uint32_t owner; /* tag; 0: none */
+	uint32_t epoch;
+	bool plays;
+};
+
+struct probe_app {
+	uint32_t tag;
+	uint16_t age; /* ms */
+	uint8_t state; /* enum baton_app_state */
+};
+
+/* What an answer, or a word, says, once it is known to be one. */
 struct probe_answer {
+	uint8_t type; /* BATON_PROBE_ANSWER or BATON_PROBE_WORD */
 	uint16_t host;
 	uint64_t sequence;
 	uint8_t word; /* enum baton_host_word */
+	uint64_t clock; /* the host's, when it said this */
+	uint32_t owner, epoch; /* echoed */
+	bool plays;
+	struct probe_app app[BATON_PROBE_APPS];
 };
 
 enum probe_verdict {
@@ -27,9 +51,8 @@ enum probe_verdict {
 	PROBE_STALE, /* authentic, but of another session: says nothing now */
 };
 
-/* A probe of `host`, sent at `now` (ns). */
 void probe_make(struct baton_probe *probe, const struct probe_secret *secret,
-		uint16_t host, uint64_t sequence, uint64_t now);
+		const struct probe_ask *ask);
 
 /* `answer` is filled unless ALIEN; believe it only when GOOD. */
 enum probe_verdict probe_judge(struct probe_answer *answer,

@@ -105,6 +105,8 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 	t->active = true;
 	t->address = *address;
 	t->word = BATON_WORD_UP;
+	t->clock = 0;
+	memset(t->app, 0, sizeof(t->app));
 	t->forged = 0;
 	t->unsent = 0;
 	detect_restart(&t->detect, profile, clock_ns());
@@ -116,6 +118,16 @@ void prober_clear(struct prober *p, uint16_t host)
 {
 	p->target[host].active = false;
 	p->target[host].word = BATON_WORD_UP; /* nobody's any more */
+}
+
+void prober_hurry(struct prober *p, uint16_t host)
+{
+	struct prober_target *t = &p->target[host];
+
+	if (!t->active)
+		return;
+	t->detect.next_probe = clock_ns();
+	p->hurry = true;
 }
 
 /* --- on the wire ------------------------------------------------------------ */
@@ -135,13 +147,20 @@ static void send_probe(const struct probing *g, uint16_t host,
 		       struct prober_target *t, uint64_t sequence)
 {
 	const struct prober *p = g->prober;
+	struct probe_ask ask = { .host = host,
+				 .sequence = sequence,
+				 .stamp = t->clock,
+				 .lease = t->lease };
 	struct baton_probe probe;
 	struct sockaddr_storage to;
 	socklen_t len = addr_sockaddr(&t->address, p->port, &to);
 	int s = g->socket[t->address.family == 6];
 	bool sent;
 
-	probe_make(&probe, &p->secret, host, sequence, clock_ns());
+	if (g->news)
+		g->news(g->arg, &ask);
+	ask.now = clock_ns();
+	probe_make(&probe, &p->secret, &ask);
 	sent = sendto(s, &probe, sizeof(probe), MSG_DONTWAIT | MSG_NOSIGNAL,
 		      (struct sockaddr *)&to, len) == sizeof(probe);
 
@@ -177,6 +196,40 @@ static bool comes_from(const struct sockaddr_storage *from,
 		       &((struct sockaddr_in6 *)&at)->sin6_addr, 16);
 }
 
+/* What the host says of itself. */
+static void believe(struct probing *g, struct prober_target *t,
+		    const struct probe_answer *a, uint64_t now)
+{
+	bool apps = false;
+
+	t->clock = a->clock;
+	if (g->echo && a->owner)
+		g->echo(g->arg, a);
+	if (a->word != t->word) {
+		t->word = a->word;
+		g->change(g->arg, a->host, PROBER_WORD, now);
+	}
+	for (int i = 0; i < BATON_PROBE_APPS; i++)
+		apps |= t->app[i].tag != a->app[i].tag ||
+			t->app[i].state != a->app[i].state;
+	memcpy(t->app, a->app, sizeof(t->app));
+	if (apps)
+		g->change(g->arg, a->host, PROBER_APPS, now);
+}
+
+/* It must not be older than what is known already, nor known itself. */
+static void take_word(struct probing *g, struct prober_target *t,
+		      const struct probe_answer *a, uint64_t now)
+{
+	if (a->sequence < t->detect.answered ||
+	    a->sequence > t->detect.sequence || a->clock <= t->clock) {
+		t->detect.bogus++;
+		return;
+	}
+	t->word_sequence = a->sequence;
+	believe(g, t, a, now);
+}
+
 static void take_answer(struct probing *g, const void *data, size_t len,
 			const struct sockaddr_storage *from)
 {
@@ -202,15 +255,19 @@ static void take_answer(struct probing *g, const void *data, size_t len,
 		t->detect.bogus++;
 		return;
 	}
+	if (a.type == BATON_PROBE_WORD) {
+		take_word(g, t, &a, now);
+		return;
+	}
 	newest = t->detect.answered;
 	change = detect_answer(&t->detect, a.sequence, now);
 	/* Only the newest answer says what holds now: not one that was
-	 * overtaken, nor one that somebody kept and sent again. And its word
-	 * comes first, for a host may be up only to leave. */
-	if (t->detect.answered != newest && a.word != t->word) {
-		t->word = a.word;
-		g->change(g->arg, a.host, PROBER_WORD, now);
-	}
+	 * overtaken, by another or by a word, nor one that somebody kept and
+	 * sent again. And its word comes first, for a host may be up only to
+	 * leave. */
+	if (t->detect.answered != newest &&
+	    (a.sequence > t->word_sequence || a.clock > t->clock))
+		believe(g, t, &a, now);
 	report(g, a.host, change, now);
 }
 
@@ -289,6 +346,9 @@ uint64_t probing_round(struct probing *g)
 	}
 	g->tick(g->arg, now);
 	p->round = now;
+	if (p->hurry)
+		next = now;
+	p->hurry = false;
 	prober_unlock(p);
 	return next;
 }

@@ -25,14 +25,27 @@ struct prober_target {
 	struct addr address;
 	struct detect detect;
 	uint8_t word; /* enum baton_host_word: what the agent says */
+	uint32_t lease; /* us that an answer earns it; 0: none */
+	uint64_t clock; /* the host's, in the newest that it said */
+	uint64_t word_sequence; /* of the last word that came unasked */
+	struct probe_app app[BATON_PROBE_APPS]; /* as it last said */
 	uint64_t forged; /* answers whose authenticator was wrong */
 	uint64_t unsent; /* probes that the kernel would not send */
 };
 
-enum prober_change { PROBER_UP, PROBER_DOWN, PROBER_WORD };
+enum prober_change {
+	PROBER_UP,
+	PROBER_DOWN,
+	PROBER_WORD, /* target.word has changed */
+	PROBER_APPS, /* the state of an application in target.app has */
+};
 
 typedef void (*prober_change_fn)(void *arg, uint16_t host,
 				 enum prober_change what, uint64_t now);
+/* What the next probe of a host is to tell it: owner, epoch, plays; and what a
+ * host has echoed. Both with the lock held. */
+typedef void (*prober_news_fn)(void *arg, struct probe_ask *ask);
+typedef void (*prober_echo_fn)(void *arg, const struct probe_answer *answer);
 /* Called now and then, at least every 100 ms, with the lock held. */
 typedef void (*prober_tick_fn)(void *arg, uint64_t now);
 
@@ -42,6 +55,7 @@ struct prober {
 	struct prober_target target[BATON_MAX_HOSTS]; /* by host id */
 	uint16_t top; /* highest id that was ever active */
 	uint64_t forged; /* answers that were not even of a known host */
+	bool hurry; /* some host is to be probed out of turn */
 	uint64_t round; /* when the last round of probes was, ns */
 
 	uint16_t port;
@@ -57,6 +71,8 @@ struct probing {
 	int wake; /* written to: look what has changed, or stop */
 	bool stop;
 	prober_change_fn change;
+	prober_news_fn news; /* NULL: there is none */
+	prober_echo_fn echo;
 	prober_tick_fn tick;
 	void *arg;
 
@@ -82,6 +98,9 @@ void prober_unlock(struct prober *p);
 void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 		const struct detect_profile *profile);
 void prober_clear(struct prober *p, uint16_t host);
+
+/* With the lock held: there is news for the host, probe it at once. */
+void prober_hurry(struct prober *p, uint16_t host);
 
 /* Sockets. 0, or a negative errno. The callbacks are the caller's to set. */
 int probing_open(struct probing *g, struct prober *p);

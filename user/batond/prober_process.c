@@ -149,9 +149,7 @@ prober_main(struct batond *b, int listener)
 		log_error("probe sockets: %s", strerror(-err));
 		_exit(1);
 	}
-	g.change = failover_change;
-	g.tick = failover_tick;
-	g.arg = b;
+	failover_probing(&g, b);
 	g.extra = listener;
 	g.on_extra = on_handover;
 	self = b;

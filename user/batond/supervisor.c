@@ -292,9 +292,7 @@ static void stand_in(struct batond *b)
 
 	if (s->standing_in || probing_open(&s->stand_in, &b->prober))
 		return;
-	s->stand_in.change = failover_change;
-	s->stand_in.tick = failover_tick;
-	s->stand_in.arg = b;
+	failover_probing(&s->stand_in, b);
 	s->standing_in = true;
 	tell(b, true, "stand-in",
 	     "batond probes by itself meanwhile, which is slower");

@@ -20,6 +20,15 @@ static const struct probe_secret ours = { .key = "sixteen bytes..",
 
 enum { HOST = 0x0102, SEQUENCE = 77 };
 
+static const struct probe_ask ask = { .host = HOST,
+				      .sequence = SEQUENCE,
+				      .now = 123456789,
+				      .stamp = 0x5566778899,
+				      .lease = 27000,
+				      .owner = 0xcafe,
+				      .epoch = 9,
+				      .plays = true };
+
 static void sign(struct baton_probe *p, const struct probe_secret *secret)
 {
 	crypto_shorthash((unsigned char *)&p->mac, (const unsigned char *)p,
@@ -34,9 +43,13 @@ static struct baton_probe answer(const struct probe_secret *secret,
 {
 	struct baton_probe p;
 
-	probe_make(&p, secret, HOST, SEQUENCE, 123456789);
+	probe_make(&p, secret, &ask);
 	p.type = BATON_PROBE_ANSWER;
 	p.word = word;
+	p.stamp = htobe64(424242);
+	p.app[1] = (struct baton_probe_app){ .tag = htobe32(7),
+					     .age = htobe16(31),
+					     .state = BATON_APP_FAILED };
 	sign(&p, secret);
 	return p;
 }
@@ -60,7 +73,7 @@ static void test_a_probe_has_its_fields(void **state)
 	struct baton_probe p, signed_again;
 
 	(void)state;
-	probe_make(&p, &ours, HOST, SEQUENCE, 123456789);
+	probe_make(&p, &ours, &ask);
 	assert_int_equal(be32toh(p.magic), BATON_PROBE_MAGIC);
 	assert_int_equal(p.type, BATON_PROBE_ASK);
 	assert_int_equal(p.word, 0);
@@ -68,6 +81,11 @@ static void test_a_probe_has_its_fields(void **state)
 	assert_int_equal(be64toh(p.session), ours.session);
 	assert_int_equal(be64toh(p.sequence), SEQUENCE);
 	assert_int_equal(be64toh(p.sent), 123456789);
+	assert_int_equal(be64toh(p.stamp), ask.stamp);
+	assert_int_equal(be32toh(p.lease), ask.lease);
+	assert_int_equal(be32toh(p.owner), ask.owner);
+	assert_int_equal(be32toh(p.epoch), ask.epoch);
+	assert_int_equal(p.plays, 1);
 	signed_again = p;
 	sign(&signed_again, &ours);
 	assert_memory_equal(&p, &signed_again, sizeof(p));
@@ -85,6 +103,15 @@ static void test_good_answers(void **state)
 		assert_int_equal(a.host, HOST);
 		assert_int_equal(a.sequence, SEQUENCE);
 		assert_int_equal(a.word, word);
+		assert_int_equal(a.type, BATON_PROBE_ANSWER);
+		assert_int_equal(a.clock, 424242);
+		assert_int_equal(a.owner, ask.owner);
+		assert_int_equal(a.epoch, ask.epoch);
+		assert_true(a.plays);
+		assert_int_equal(a.app[1].tag, 7);
+		assert_int_equal(a.app[1].age, 31);
+		assert_int_equal(a.app[1].state, BATON_APP_FAILED);
+		assert_int_equal(a.app[0].state, BATON_APP_NONE);
 	}
 }
 
@@ -110,9 +137,11 @@ static void test_every_bit_counts(void **state)
 	(void)state;
 	for (size_t bit = 0; bit < 8 * sizeof(good); bit++) {
 		struct baton_probe p = good;
-		bool head = bit / 8 <= offsetof(struct baton_probe, type);
+		bool head;
 
 		((uint8_t *)&p)[bit / 8] ^= 1 << bit % 8;
+		head = p.magic != good.magic || (p.type != BATON_PROBE_ANSWER &&
+						 p.type != BATON_PROBE_WORD);
 		assert_int_equal(judge(&p, sizeof(p)),
 				 head ? PROBE_ALIEN : PROBE_FORGED);
 	}
@@ -138,15 +167,21 @@ static void test_signed_but_wrong(void **state)
 	assert_int_equal(judge(&p, sizeof(p)), PROBE_FORGED);
 
 	/* A probe that comes back as it went is no answer. */
-	probe_make(&p, &ours, HOST, SEQUENCE, 1);
+	probe_make(&p, &ours, &ask);
 	assert_int_equal(judge(&p, sizeof(p)), PROBE_ALIEN);
 	for (int type = 0; type <= UINT8_MAX; type++) {
 		p.type = type;
 		sign(&p, &ours);
 		assert_int_equal(judge(&p, sizeof(p)),
-				 type == BATON_PROBE_ANSWER ? PROBE_GOOD
-							    : PROBE_ALIEN);
+				 type == BATON_PROBE_ANSWER ||
+						 type == BATON_PROBE_WORD
+					 ? PROBE_GOOD
+					 : PROBE_ALIEN);
 	}
+	p = answer(&ours, BATON_WORD_UP);
+	p.app[7].state = BATON_NR_APP_STATES;
+	sign(&p, &ours);
+	assert_int_equal(judge(&p, sizeof(p)), PROBE_FORGED);
 }
 
 int main(void)

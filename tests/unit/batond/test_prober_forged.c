@@ -157,6 +157,56 @@ static void test_a_host_speaks_for_itself_only(void **state)
 	prober_unlock(p);
 }
 
+/*
+ * The agent's word, unasked: believed at once if it is newer than the last
+ * answer; not when it is sent again, is older than what is known, or names a
+ * probe that was never sent.
+ */
+static void test_words_unasked(void **state)
+{
+	struct baton_probe word;
+	struct host as;
+	uint64_t bogus;
+
+	(void)state;
+	probe_it(&a);
+	until(nr_of(1, PROBER_UP) == 1);
+	host_be(&a, true, BATON_WORD_UP); /* no answers that come between */
+	until(p->target[1].detect.state == DETECT_DOWN);
+	as = host_now(&a);
+	word = as.last;
+	word.type = BATON_PROBE_WORD;
+	word.word = BATON_WORD_LEAVING;
+	word.sent = htobe64(1000);
+	sign(&word);
+	throw_at_prober(a.socket, &as, &word, sizeof(word));
+	until(nr_of(1, PROBER_WORD) == 1);
+	prober_lock(p);
+	assert_int_equal(p->target[1].word, BATON_WORD_LEAVING);
+	assert_int_equal(p->target[1].detect.state, DETECT_DOWN);
+	bogus = p->target[1].detect.bogus;
+	prober_unlock(p);
+
+	word.word = BATON_WORD_UP;
+	for (int i = 0; i < 3; i++) {
+		word.sent = htobe64(1000 - i); /* the same, or older */
+		sign(&word);
+		throw_at_prober(a.socket, &as, &word, sizeof(word));
+	}
+	word.sent = htobe64(2000);
+	word.sequence = htobe64(1); /* answered long ago */
+	sign(&word);
+	throw_at_prober(a.socket, &as, &word, sizeof(word));
+	word.sequence = htobe64(UINT64_MAX);
+	sign(&word);
+	throw_at_prober(a.socket, &as, &word, sizeof(word));
+	until(p->target[1].detect.bogus == bogus + 5);
+	prober_lock(p);
+	assert_int_equal(p->target[1].word, BATON_WORD_LEAVING);
+	assert_int_equal(nr_of(1, PROBER_WORD), 1);
+	prober_unlock(p);
+}
+
 /* Nor is there an answer for a host that is not probed, or cannot be. */
 static void test_answers_for_nobody(void **state)
 {
@@ -184,6 +234,7 @@ int main(void)
 		TEST(test_replayed_answers),
 		TEST(test_a_flood_of_forged_answers),
 		TEST(test_a_host_speaks_for_itself_only),
+		TEST(test_words_unasked),
 		TEST(test_answers_for_nobody),
 	};
 #undef TEST
