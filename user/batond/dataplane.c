@@ -268,12 +268,8 @@ static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 	bpf_map__set_max_entries(s->maps.flows4, d->meta.flow4_buckets);
 	bpf_map__set_max_entries(s->maps.flows6, d->meta.flow6_buckets);
 	bpf_map__set_max_entries(s->maps.rings, rows * BATON_MAX_SERVICES);
-	if (!xdp_can_share()) {
-		bpf_program__set_flags(s->progs.baton_switch,
-				       BPF_F_XDP_HAS_FRAGS);
-		bpf_program__set_flags(s->progs.baton_whole,
-				       BPF_F_XDP_HAS_FRAGS);
-	}
+	xdp_make_callable(s->progs.baton_switch);
+	xdp_make_callable(s->progs.baton_whole);
 	err = bpf_map__reuse_fd(s->maps.programs, d->programs);
 	for (size_t i = 0; d->adopted && i < n && !err; i++)
 		err = reuse(&maps[i], d->dir, why);

@@ -163,6 +163,21 @@ static void tell(const char *ifname, int native_err,
 	said |= !native_err && !state->dispatcher;
 }
 
+/* --- kinds of programs ----------------------------------------------------- */
+
+/* XDP programs need no attach type, unless it is that of a map's entry. */
+static void clear_attach_type(struct bpf_program *program)
+{
+	bpf_program__set_expected_attach_type(program, 0);
+}
+
+void xdp_make_callable(struct bpf_program *program)
+{
+	clear_attach_type(program);
+	if (!xdp_can_share())
+		bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
+}
+
 /* --- attaching ------------------------------------------------------------ */
 
 static uint32_t flags_of(enum xdp_mode mode)
@@ -221,11 +236,14 @@ static int alone(struct bpf_object *obj, const char *program, int ifindex,
 		 enum xdp_mode mode, const struct xdp_state *old,
 		 int *native_err)
 {
-	int err = bpf_object__load(obj), fd;
+	struct bpf_program *p = bpf_object__find_program_by_name(obj, program);
+	int err, fd;
 
+	clear_attach_type(p);
+	err = bpf_object__load(obj);
 	if (err)
 		return err;
-	fd = bpf_program__fd(bpf_object__find_program_by_name(obj, program));
+	fd = bpf_program__fd(p);
 	if (old->id)
 		return exchange(fd, ifindex, mode, old);
 	return try_modes(put_alone, &fd, ifindex, mode, native_err);

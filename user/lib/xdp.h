@@ -39,14 +39,19 @@ int xdp_query(int ifindex, const char *program, uint32_t map_id,
 /* Does the program use the map? */
 bool xdp_uses_map(uint32_t program_id, uint32_t map_id);
 
-/*
- * Is the dispatcher possible here? Then a program that is attached becomes a
- * replacement of one of the dispatcher's functions, and has no
- * BPF_F_XDP_HAS_FRAGS of its own. As a PROG_ARRAY takes either programs with
- * that flag or programs without, what such a program tail-calls must then be
- * loaded without the flag; it sees packets in fragments all the same.
- */
+/* Is the dispatcher possible here? */
 bool xdp_can_share(void);
+
+/*
+ * Before it is loaded: make a program one that what xdp_attach() attaches may
+ * tail-call. A PROG_ARRAY, and what jumps through it, takes programs of one
+ * kind only. Alone, the attached program has BPF_F_XDP_HAS_FRAGS. As a
+ * replacement of one of the dispatcher's functions it has not, as the
+ * dispatcher has it instead; and it has no attach type, which kernels compare,
+ * too, since they close that hole (6.17, and stable ones from 6.1 on).
+ */
+struct bpf_program;
+void xdp_make_callable(struct bpf_program *program);
 
 /*
  * Attach `program` of `obj`, which is opened and not loaded, with its maps set
