@@ -2,8 +2,11 @@
 /*
  * The host's XDP program: answers the switch's probes and takes packets for
  * VIPs out of the switch's tunnels. Everything else is the kernel's.
+ *
+ * And its TC program, at egress: silences the VIPs once the lease has lapsed.
  */
 #include "host_decap.h"
+#include "host_lease.h"
 #include "host_maps.h"
 #include "host_outer.h"
 #include "host_probe.h"
@@ -80,18 +83,33 @@ static __always_inline int action_of(int reason)
 	return XDP_PASS;
 }
 
-SEC("xdp.frags")
-int baton_host(struct xdp_md *ctx)
+static __always_inline void count(__u32 reason, __u32 length)
 {
-	__u32 length = bpf_xdp_get_buff_len(ctx);
-	__u32 reason = handle(ctx, length);
 	struct baton_counter *c = bpf_map_lookup_elem(&counters, &reason);
 
 	if (c) {
 		c->packets++;
 		c->bytes += length;
 	}
+}
+
+SEC("xdp.frags")
+int baton_host(struct xdp_md *ctx)
+{
+	__u32 length = bpf_xdp_get_buff_len(ctx);
+	__u32 reason = handle(ctx, length);
+
+	count(reason, length);
 	return action_of(reason);
+}
+
+SEC("tc")
+int baton_lease(struct __sk_buff *skb)
+{
+	if (may_speak(skb))
+		return TC_ACT_UNSPEC; /* others may have an opinion */
+	count(BATON_HOST_DROP_LEASE, skb->len);
+	return TC_ACT_SHOT;
 }
 
 char _license[] SEC("license") = "GPL";

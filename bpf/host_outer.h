@@ -27,7 +27,7 @@ struct link_header {
 };
 
 struct outer {
-	struct baton_host_address src;
+	struct baton_host_address src, dst;
 	__u8 l3; /* 14 or 18; bytes, so that the verifier knows a bound */
 	__u8 l4;
 	__u32 end; /* of the IP packet */
@@ -74,6 +74,8 @@ static __always_inline int read_outer4(const struct xdp_md *ctx,
 	o->tos = ip->tos;
 	o->src.word[0] = ip->saddr;
 	o->src.family = 4;
+	o->dst.word[0] = ip->daddr;
+	o->dst.family = 4;
 	return OUTER_OK;
 }
 
@@ -92,6 +94,8 @@ static __always_inline int read_outer6(const struct xdp_md *ctx,
 	o->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;
 	__builtin_memcpy(o->src.word, &ip->saddr, sizeof(o->src.word));
 	o->src.family = 6;
+	__builtin_memcpy(o->dst.word, &ip->daddr, sizeof(o->dst.word));
+	o->dst.family = 6;
 	return OUTER_OK;
 }
 

@@ -17,33 +17,61 @@
 
 #include <linux/udp.h>
 
+#include "host_apps.h"
 #include "host_maps.h"
+#include "host_news.h"
 #include "host_outer.h"
 #include "probe_mac.h"
+
+/* A probe is too large for the stack, and a packet's is not aligned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct baton_probe);
+} scratch SEC(".maps");
 
 struct probe_datagram {
 	struct udphdr udp;
 	struct baton_probe probe;
 } __attribute__((packed, aligned(2)));
 
-/* Is it newer than all before in its session? Then it is the newest now. */
-static __always_inline int probe_is_new(const struct baton_probe *probe)
+/*
+ * Is it newer than all before in its session? Then it is the newest now, and
+ * `o` and `port` are where words go.
+ */
+static __always_inline int probe_is_new(const struct baton_probe *probe,
+					const struct outer *o, __be16 port,
+					__u64 now)
 {
 	struct baton_host_session key = {
 		.session = probe->session,
 		.host = bpf_ntohs(probe->host),
 	};
-	__u64 sequence = bpf_be64_to_cpu(probe->sequence);
-	__u64 *newest = bpf_map_lookup_elem(&sessions, &key);
+	struct baton_host_asker fresh = {
+		.sequence = bpf_be64_to_cpu(probe->sequence),
+		.heard = now,
+		.from = o->src,
+		.to = o->dst,
+		.port = port,
+	};
+	struct baton_host_asker *asker = bpf_map_lookup_elem(&sessions, &key);
 	__u64 seen;
 
-	if (!newest)
-		return !bpf_map_update_elem(&sessions, &key, &sequence,
+	if (!asker)
+		return !bpf_map_update_elem(&sessions, &key, &fresh,
 					    BPF_NOEXIST);
-	seen = *(volatile __u64 *)newest;
+	seen = *(volatile __u64 *)&asker->sequence;
 	/* Whoever is overtaken by another CPU was not the newest. */
-	return sequence > seen &&
-	       __sync_val_compare_and_swap(newest, seen, sequence) == seen;
+	if (fresh.sequence <= seen ||
+	    __sync_val_compare_and_swap(&asker->sequence, seen,
+					fresh.sequence) != seen)
+		return 0;
+	asker->heard = now;
+	asker->from = o->src;
+	asker->to = o->dst;
+	asker->port = port;
+	return 1;
 }
 
 /* n: a constant, at most 16 */
@@ -86,25 +114,35 @@ static __always_inline int answer_probe(const struct xdp_md *ctx,
 					const struct baton_host_settings *s)
 {
 	struct probe_datagram *d = frame(ctx) + o->l4;
-	struct baton_probe probe;
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct baton_probe *probe;
+	__u32 zero = 0;
 	__be16 port;
 
 	if ((void *)(d + 1) > frame_end(ctx) || o->l4 + sizeof(*d) != o->end ||
 	    d->udp.len != bpf_htons(sizeof(*d)))
 		return BATON_HOST_DROP_PROBE_MALFORMED;
-	__builtin_memcpy(&probe, &d->probe, sizeof(probe));
-	if (probe.magic != bpf_htonl(BATON_PROBE_MAGIC) ||
-	    probe.type != BATON_PROBE_ASK)
+	probe = bpf_map_lookup_elem(&scratch, &zero);
+	if (!probe)
+		return BATON_HOST_DROP_INTERNAL;
+	__builtin_memcpy(probe, &d->probe, sizeof(*probe));
+	if (probe->magic != bpf_htonl(BATON_PROBE_MAGIC) ||
+	    probe->type != BATON_PROBE_ASK)
 		return BATON_HOST_DROP_PROBE_MALFORMED;
-	if (probe.mac != probe_mac(s->key, &probe))
+	if (probe->mac != probe_mac(s->key, probe))
 		return BATON_HOST_DROP_PROBE_FORGED;
-	if (!probe_is_new(&probe))
+	if (!probe_is_new(probe, o, d->udp.source, now))
 		return BATON_HOST_DROP_PROBE_REPLAY;
 
-	probe.type = BATON_PROBE_ANSWER;
-	probe.word = s->word;
-	probe.mac = probe_mac(s->key, &probe);
-	__builtin_memcpy(&d->probe, &probe, sizeof(probe));
+	renew_lease(probe, now);
+	if (!take_news(probe, now))
+		probe->owner = probe->epoch = probe->plays = 0;
+	probe->type = BATON_PROBE_ANSWER;
+	probe->word = s->word;
+	probe->stamp = bpf_cpu_to_be64(now);
+	report_apps(probe, now);
+	probe->mac = probe_mac(s->key, probe);
+	__builtin_memcpy(&d->probe, probe, sizeof(*probe));
 	port = d->udp.source;
 	d->udp.source = d->udp.dest;
 	d->udp.dest = port;

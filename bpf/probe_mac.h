@@ -12,13 +12,12 @@
 
 #define PROBE_MAC_WORDS (BATON_PROBE_COVERED / sizeof(__u64))
 
+/* `probe` is aligned as its type is, so not in a packet. */
 static inline __attribute__((always_inline)) __be64
 probe_mac(const __u64 key[2], const struct baton_probe *probe)
 {
-	__u64 word[PROBE_MAC_WORDS];
+	const sip_word *word = (const sip_word *)probe;
 
-	/* A packet's payload is aligned to 2 bytes only. */
-	__builtin_memcpy(word, probe, sizeof(word));
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return __builtin_bswap64(siphash(key, word, PROBE_MAC_WORDS));
 #else

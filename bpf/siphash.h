@@ -49,9 +49,12 @@ sip_compress(struct sip_state *s, __u64 word)
 	s->v0 ^= word;
 }
 
+/* What is hashed may be of another type. */
+typedef __u64 __attribute__((may_alias)) sip_word;
+
 /* key: its 16 bytes as two words as they lie in memory; so `word`. */
 static inline __attribute__((always_inline)) __u64
-siphash(const __u64 key[2], const __u64 *word, int n)
+siphash(const __u64 key[2], const sip_word *word, int n)
 {
 	__u64 k0 = sip_le64(key[0]), k1 = sip_le64(key[1]);
 	struct sip_state s = {

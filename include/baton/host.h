@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between the host's XDP program and its agent: the maps that are
+ * The contract between the host's XDP and TC programs and its agent: the maps that are
  * pinned in the agent's bpffs directory.
  *
  * Nothing in them outlives its use, so an agent that finds another BATON_HOST_ABI
@@ -12,11 +12,15 @@
 
 #include <linux/types.h>
 
-#define BATON_HOST_ABI 1
+#include "baton/probe.h"
+
+#define BATON_HOST_ABI 2
 
 #define BATON_HOST_MAX_SWITCHES 256 /* addresses */
 #define BATON_HOST_MAX_VIPS 4096
 #define BATON_HOST_MAX_SESSIONS 1024
+#define BATON_HOST_MAX_OWNERS 4096
+#define BATON_HOST_EVENTS_SIZE 65536 /* bytes of the ring buffer */
 
 #define BATON_GUE_PORT 6080 /* draft-ietf-intarea-gue, section 8.1 */
 
@@ -25,7 +29,13 @@
 	X(settings, "0", "what the program does, changed while it runs")       \
 	X(switches, "address", "1: probes and tunnels come from there")        \
 	X(vips, "address", "flags: tunnelled packets to it are taken out")     \
-	X(sessions, "prober's session", "highest sequence seen")               \
+	X(sessions, "prober's session",                                        \
+	  "highest sequence seen, and from where")                             \
+	X(applications, "0 to 7", "what is watched, and how it is")            \
+	X(heartbeats, "0 to 7", "the page that the application writes")        \
+	X(lease, "0", "until when the host may speak for its VIPs")            \
+	X(ownership, "owner's tag", "whether this host plays it")              \
+	X(ownership_events, "", "changes of ownership")                        \
 	X(counters, "reason", "packets and bytes")
 
 enum {
@@ -71,6 +81,64 @@ struct baton_host_session {
 	__be64 session;
 	__u32 host;
 	__u32 pad;
+};
+
+/* Its value: the newest probe of the session, and who sent it to which address
+ * of this host; words go back the same way. */
+struct baton_host_asker {
+	__u64 sequence; /* host byte order */
+	__u64 heard; /* CLOCK_BOOTTIME, ns */
+	struct baton_host_address from, to;
+	__be16 port;
+	__u8 pad[6];
+};
+
+/* Flags of an application */
+enum {
+	BATON_HOST_APP_HEARTBEAT = 1 << 0, /* its page counts, not `alive` */
+	BATON_HOST_APP_DOWN = 1 << 1, /* its process has ended */
+};
+
+/* `applications`, mapped: one that is watched. Who fills a record writes `tag`
+ * last. */
+struct baton_host_app {
+	__u32 tag; /* baton_tag() of its name, 0: no such application */
+	__u32 flags;
+	__u64 limit; /* ns without a sign of life that it may take */
+	__u64 alive; /* CLOCK_BOOTTIME, ns, of the last good check */
+	char name[BATON_APP_NAME_LEN];
+};
+
+/* A page in `heartbeats`, an array of one record that is the application's to
+ * map and to write. */
+struct baton_heartbeat_page {
+	__u64 beat; /* CLOCK_BOOTTIME, ns; 0: has not begun yet */
+};
+
+/*
+ * `lease`, mapped. As soon as it has lapsed, packets from VIPs are dropped on
+ * their way out. It is renewed by probes that carry one.
+ */
+struct baton_host_lease {
+	__u64 until; /* CLOCK_BOOTTIME, ns; 0: none is in force */
+	__u64 renewed; /* when it last was */
+};
+
+/* `ownership`: what a switch last said of an owner. */
+struct baton_host_ownership {
+	__u32 epoch;
+	__u32 plays; /* 1: this host does */
+	__u64 heard; /* CLOCK_BOOTTIME, ns */
+	__be64 session; /* of the prober that said it */
+};
+
+/* A record in `ownership_events`: one that has changed. There is one reader. */
+struct baton_ownership_event {
+	__u32 tag;
+	__u32 epoch;
+	__u32 plays;
+	__u32 pad;
+	__u64 heard; /* CLOCK_BOOTTIME, ns */
 };
 
 #endif

@@ -41,6 +41,8 @@
 	  "tunnelled packet whose own header cannot be right")                 \
 	X(DROP_ECN, DROP, "drop_ecn",                                          \
 	  "congestion on the way of a packet that cannot tell (RFC 6040)")     \
+	X(DROP_LEASE, DROP, "drop_lease",                                      \
+	  "on its way out, from a VIP, after the host's lease had lapsed")     \
 	X(DROP_INTERNAL, DROP, "drop_internal",                                \
 	  "cannot happen; a bug if it does")
 

@@ -281,6 +281,40 @@ class HostSession(Record):
     _fields_ = [("session", be64), ("host", u32), ("pad", u32)]
 
 
+class HostAsker(Record):
+    c_name = "struct baton_host_asker"
+    _fields_ = [("sequence", u64), ("heard", u64), ("from", HostAddress),
+                ("to", HostAddress), ("port", be16), ("pad", u8 * 6)]
+
+
+class HostApp(Record):
+    c_name = "struct baton_host_app"
+    _fields_ = [("tag", u32), ("flags", u32), ("limit", u64), ("alive", u64),
+                ("name", ctypes.c_char * C["APP_NAME_LEN"])]
+
+
+class HeartbeatPage(Record):
+    c_name = "struct baton_heartbeat_page"
+    _fields_ = [("beat", u64)]
+
+
+class HostLease(Record):
+    c_name = "struct baton_host_lease"
+    _fields_ = [("until", u64), ("renewed", u64)]
+
+
+class HostOwnership(Record):
+    c_name = "struct baton_host_ownership"
+    _fields_ = [("epoch", u32), ("plays", u32), ("heard", u64),
+                ("session", be64)]
+
+
+class OwnershipEvent(Record):
+    c_name = "struct baton_ownership_event"
+    _fields_ = [("tag", u32), ("epoch", u32), ("plays", u32), ("pad", u32),
+                ("heard", u64)]
+
+
 RECORDS = Record.__subclasses__()
 
 #: what the maps hold, where it is one of these: (key, value)

@@ -47,15 +47,31 @@ def sign(key, probe):
     return probe
 
 
-def ask(key, session=1, sequence=1, host=1, sent=0):
+def tag(name):
+    """FNV-1a of a name; written without regard to the C."""
+    h = 2166136261
+    for byte in name.encode():
+        h = (h ^ byte) * 16777619 & 0xffffffff
+    return h or 1
+
+
+def ask(key, session=1, sequence=1, host=1, sent=0, **more):
     return sign(key, abi.Probe(magic=abi.C["PROBE_MAGIC"],
                                type=abi.C["PROBE_ASK"], host=host,
-                               session=session, sequence=sequence, sent=sent))
+                               session=session, sequence=sequence, sent=sent,
+                               **more))
 
 
-def answer(key, asked, word="UP"):
-    """What a live host answers to a probe."""
+def answer(key, asked, word="UP", stamp=0, apps=()):
+    """What a live host answers to a probe, at `stamp` of its own clock."""
     reply = abi.Probe.from_buffer_copy(bytes(asked))
     reply.type = abi.C["PROBE_ANSWER"]
     reply.word = abi.C[f"WORD_{word}"]
+    reply.stamp = stamp
+    reply.app[:] = [*apps, *[abi.ProbeApp()] * (8 - len(apps))]
     return sign(key, reply)
+
+
+def read(datagram):
+    """The probe at the end of a frame."""
+    return abi.Probe.from_buffer_copy(datagram[-abi.size(abi.Probe):])

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import time
 
 import pytest
 from scapy.all import ARP, IP, UDP, Ether, IPv6, Raw
@@ -51,7 +52,9 @@ class Prober:
         """Ask, and see that the next thing heard is the right answer."""
         asked = self.send()
         heard = self.socket.recv(2048)
-        assert heard == bytes(probe.answer(self.key, asked, word))
+        stamp = probe.read(heard).stamp
+        assert stamp <= time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        assert heard == bytes(probe.answer(self.key, asked, word, stamp))
 
 
 class Net:

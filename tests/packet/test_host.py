@@ -5,6 +5,7 @@ packet. Whole frames are compared, and the reason that was counted."""
 import itertools
 import random
 import struct
+import time
 from collections import namedtuple
 
 import pytest
@@ -50,7 +51,11 @@ class Host:
         for name, value in changes.items():
             setattr(settings, name, value)
         self.maps["settings"].update(0, settings)
-        self.maps["sessions"].clear()
+        self.maps["lease"].update(0, abi.HostLease())
+        for i in range(abi.C["PROBE_APPS"]):
+            self.maps["applications"].update(i, abi.HostApp())
+        for name in "sessions", "ownership":
+            self.maps[name].clear()
         for name, addresses in ("switches", SWITCH), ("vips", VIP):
             self.maps[name].clear()
             for text in addresses.values():
@@ -92,6 +97,10 @@ def host(pins):
     made = Host(pins)
     made.configure()
     return made
+
+
+def boot_ns():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def ether(tag=None):
@@ -136,10 +145,13 @@ def test_probe_is_answered(host, family, tag, word):
     host.configure(word=abi.C[f"WORD_{word}"])
     asked = probe.ask(KEY, session=2**64 - 2, sequence=2**63 + 5, host=4095,
                       sent=0x0123456789abcdef)
+    before = boot_ns()
     got = host.run(probe_frame(family, asked, tag))
     assert got.reason == "answer_probe"
-    assert got.data == answer_frame(family, probe.answer(KEY, asked, word),
-                                    tag)
+    stamp = probe.read(got.data).stamp
+    assert before <= stamp <= boot_ns()
+    assert got.data == answer_frame(
+        family, probe.answer(KEY, asked, word, stamp), tag)
 
 
 @pytest.mark.parametrize("family", BOTH_WAYS)
@@ -147,8 +159,10 @@ def test_padding_behind_a_probe_is_left_alone(host, family):
     asked = probe.ask(KEY)
     got = host.run(bytes(probe_frame(family, asked)) + b"padding")
     assert got.reason == "answer_probe"
-    assert got.data == answer_frame(family, probe.answer(KEY, asked)) + \
-        b"padding"
+    whole, padding = got.data[:-7], got.data[-7:]
+    stamp = probe.read(whole).stamp
+    assert (whole, padding) == (answer_frame(
+        family, probe.answer(KEY, asked, stamp=stamp)), b"padding")
 
 
 @pytest.mark.parametrize("family", BOTH_WAYS)
@@ -204,7 +218,7 @@ def test_datagrams_of_every_other_length(host, family):
         assert got.reason == "drop_probe_malformed", n
 
 
-@pytest.mark.parametrize("length", [0, 7, 8, 47, 49, 65535])
+@pytest.mark.parametrize("length", [0, 7, 8, 135, 137, 65535])
 def test_udp_length_that_does_not_fit(host, length):
     frame = probe_frame(4, probe.ask(KEY), len=length)
     assert host.run(frame).reason == "drop_probe_malformed"
@@ -212,7 +226,7 @@ def test_udp_length_that_does_not_fit(host, length):
 
 def test_ip_length_that_does_not_fit(host):
     """The UDP length is that of a probe, but IP says that there is more."""
-    frame = probe_frame(4, bytes(probe.ask(KEY)) + bytes(4), len=48)
+    frame = probe_frame(4, bytes(probe.ask(KEY)) + bytes(4), len=136)
     assert host.run(frame).reason == "drop_probe_malformed"
 
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How the host's applications are, for an answer. The age of the last sign of
+ * life is taken here, at the last moment: an agent, or a thread of the
+ * application, that would report it could be the only one still running.
+ */
+#ifndef HOST_APPS_H
+#define HOST_APPS_H
+
+#include <bpf/bpf_endian.h>
+
+#include "host_maps.h"
+
+#define AGE_MAX 65535 /* ms */
+
+static __always_inline __u64 last_sign(const struct baton_host_app *a,
+				       __u32 index)
+{
+	const struct baton_heartbeat_page *page;
+	__u32 zero = 0;
+	void *map;
+
+	if (!(a->flags & BATON_HOST_APP_HEARTBEAT))
+		return *(volatile __u64 *)&a->alive;
+	map = bpf_map_lookup_elem(&heartbeats, &index);
+	if (!map)
+		return 0;
+	page = bpf_map_lookup_elem(map, &zero);
+	return page ? *(volatile __u64 *)&page->beat : 0;
+}
+
+static __always_inline void report_app(struct baton_probe_app *to, __u32 index,
+				       __u64 now)
+{
+	const struct baton_host_app *a =
+		bpf_map_lookup_elem(&applications, &index);
+	__u64 sign, age, ms;
+
+	*to = (struct baton_probe_app){};
+	if (!a || !a->tag)
+		return;
+	sign = last_sign(a, index);
+	/* Another CPU's stamp may be newer than our clock's reading. */
+	age = now > sign ? now - sign : 0;
+	ms = age / 1000000;
+	to->tag = bpf_htonl(a->tag);
+	to->age = bpf_htons(ms < AGE_MAX ? ms : AGE_MAX);
+	to->state = a->flags & BATON_HOST_APP_DOWN || age > a->limit
+			    ? BATON_APP_FAILED
+			    : BATON_APP_UP;
+}
+
+static __always_inline void report_apps(struct baton_probe *probe, __u64 now)
+{
+#pragma unroll
+	for (__u32 i = 0; i < BATON_PROBE_APPS; i++)
+		report_app(&probe->app[i], i, now);
+}
+
+#endif
