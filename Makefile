@@ -36,7 +36,7 @@ ifneq ($(findstring clang,$(CC)),)
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow
 endif
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng
+PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng libcrypto
 CPPFLAGS += -D_GNU_SOURCE -DBATON_VERSION='"$(VERSION)"' \
 	-Iinclude -Iuser -Ibpf -I$(O)/skel
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
