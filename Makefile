@@ -26,7 +26,7 @@ VERSION := 0.1.0
 
 DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libbpf-dev libxdp-dev libuv1-dev libyaml-dev libjansson-dev libmnl-dev \
-	libsodium-dev libcap-ng-dev libcmocka-dev clang-format \
+	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
 	libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
 	pyflakes3 iproute2 ethtool iputils-ping procps curl nginx-light mandoc
 

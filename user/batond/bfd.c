@@ -10,6 +10,10 @@
 /* Sequence numbers may run ahead by so many times the multiplier (6.7.4). */
 #define WINDOW 3
 
+/* So many times the multiplier must a driver that is always late look in vain:
+ * it must not be blind for good. */
+#define PATIENCE 4
+
 static uint32_t longer(uint32_t a, uint32_t b)
 {
 	return a > b ? a : b;
@@ -207,8 +211,14 @@ static bool is_late(const struct bfd *b, uint64_t now)
 
 void bfd_sent(struct bfd *b, uint64_t now)
 {
-	if (is_late(b, now))
+	if (is_late(b, now)) {
+		uint64_t late_by = now - b->last_tx;
+
+		/* An earlier one weighs as long as nothing has come since. */
+		if (b->heard > b->late_tx || late_by > b->late_by)
+			b->late_by = late_by;
 		b->late_tx = now;
+	}
 	b->last_tx = now;
 	b->sent++;
 }
@@ -343,10 +353,33 @@ enum bfd_discard bfd_receive(struct bfd *b, const struct bfd_packet *p,
 
 static void listen_until(struct bfd *b, uint64_t now)
 {
+	uint64_t interval = US * bfd_rx_interval(b), gap;
+
 	if (now <= b->looked)
 		return;
-	b->silence += earlier(now - b->looked, US * bfd_rx_interval(b));
+	gap = now - b->looked;
+	b->silence += gap > 2 * interval ? interval / PATIENCE
+					 : earlier(gap, interval);
 	b->looked = now;
+}
+
+/* Has the host ended the session, as it had to, and we did not hear it? */
+static bool was_our_fault(const struct bfd *b)
+{
+	return b->state == BFD_UP && b->late_tx && b->heard <= b->late_tx &&
+	       b->late_by >= bfd_remote_detect_time(b);
+}
+
+static void expire(struct bfd *b, uint64_t now)
+{
+	bool ours = was_our_fault(b);
+
+	enter(b, BFD_DOWN, BFD_DIAG_EXPIRED, now);
+	if (!ours)
+		return;
+	b->excused = now + patience(b);
+	/* Then it is not up, either, and slow. */
+	b->remote.min_tx = longer(b->remote.min_tx, SLOW);
 }
 
 enum bfd_change bfd_check(struct bfd *b, uint64_t now)
@@ -361,9 +394,10 @@ enum bfd_change bfd_check(struct bfd *b, uint64_t now)
 	if (b->silence >= 2 * detect)
 		b->rx_sequence_known = false; /* section 6.8.1 */
 	if (silent && (b->state == BFD_UP || b->state == BFD_INIT))
-		enter(b, BFD_DOWN, BFD_DIAG_EXPIRED, now);
+		expire(b, now);
 	if (b->state == BFD_UP || b->verdict == BFD_DEAD)
 		return BFD_SAME;
+	silent = b->silence >= bfd_detect_time(b);
 	if (now < b->excused && !(silent && b->verdict == BFD_ALIVE))
 		return BFD_SAME;
 	b->verdict = BFD_DEAD;

@@ -9,11 +9,13 @@
  *
  * - Silence counts only while somebody listens. Whoever drives the machine
  *   hands in what has arrived and then calls bfd_check(); of the time since
- *   the last check, however long that was, no more than one interval counts. So
- *   a pause of this machine accuses nobody, and a driver that is always late
- *   is slow, but not blind.
+ *   the last check no more than one interval counts, and only a quarter of
+ *   one if that was more than two intervals ago. So a pause of this machine
+ *   accuses nobody, and a driver that is always late is slow, but not blind.
  * - If the host ends the session because it did not hear us, and we know that
- *   we were late with a packet, or were not running, it is excused.
+ *   we were late with a packet, or were not running, it is excused. So it is
+ *   if it falls silent right after we had been so late that it must have ended
+ *   the session: we may have missed that it said so.
  * - One that ends it by AdminDown is excused for as long as it goes on to say
  *   so (RFC 5882 section 3.2: that is no failure).
  *
@@ -66,7 +68,8 @@ struct bfd {
 	bool final; /* a poll is to be answered */
 	bool urgent; /* there is something new to say */
 	uint64_t next_tx, last_tx;
-	uint64_t late_tx; /* when a packet was sent late; 0: never */
+	uint64_t late_tx, late_by; /* last packet that was late: when sent, and
+				    * how long after the one before it */
 
 	/* Listening */
 	uint32_t listen; /* RequiredMinRxInterval in use */

@@ -394,7 +394,7 @@ static void test_it_comes_back(void **state)
 
 /* --- is the host dead? --------------------------------------------------------- */
 
-/* One check after a pause is one interval of silence, no more. */
+/* A check after a pause is a quarter of an interval of silence, no more. */
 static void test_a_pause_here_accuses_nobody(void **state)
 {
 	(void)state;
@@ -406,12 +406,22 @@ static void test_a_pause_here_accuses_nobody(void **state)
 	hear_state(BFD_UP);
 	assert_int_equal(b.state, BFD_UP);
 	/* Always late is slow, not blind. */
-	for (int i = 0; i < 2; i++) {
+	for (int i = 1; i < 4 * 3; i++) {
 		now += 10 * S;
 		assert_int_equal(bfd_check(&b, now), BFD_SAME);
 	}
 	now += 10 * S;
 	assert_int_equal(bfd_check(&b, now), BFD_WENT_DOWN);
+}
+
+/* One that is a little late counts as if it were not. */
+static void test_a_late_check_is_one_interval(void **state)
+{
+	(void)state;
+	come_up();
+	for (int i = 1; i < 3; i++)
+		assert_int_equal(bfd_check(&b, now += 20 * MS), BFD_SAME);
+	assert_int_equal(bfd_check(&b, now += 20 * MS), BFD_WENT_DOWN);
 }
 
 static void test_a_packet_read_late_counts(void **state)
@@ -479,6 +489,35 @@ static void test_our_own_fault_is_remembered(void **state)
 	p.diag = BFD_DIAG_EXPIRED;
 	hear(p, &change);
 	assert_int_equal(bfd_check(&b, now), BFD_SAME);
+}
+
+/* It said so while we were away. */
+static void test_our_own_fault_unheard(void **state)
+{
+	uint64_t heard;
+
+	(void)state;
+	come_up();
+	turn();
+	now += 40 * MS;
+	heard = b.heard;
+	bfd_check(&b, now);
+	due();
+	assert_int_equal(listen_in_vain(now + S), BFD_SAME);
+	assert_int_equal(b.state, BFD_DOWN);
+	assert_int_equal(b.diag, BFD_DIAG_EXPIRED);
+	assert_int_equal(listen_in_vain(now + 4 * S), BFD_WENT_DOWN);
+	assert_in_range(now - heard, 3 * S, 3 * S + 100 * MS);
+
+	/* What is heard after that shows that it had not ended. */
+	begin(&plain);
+	come_up();
+	turn();
+	now += 40 * MS;
+	due();
+	now += MS;
+	hear_state(BFD_UP);
+	assert_int_equal(listen_in_vain(now + 30 * MS), BFD_WENT_DOWN);
 }
 
 /* It is no licence: silent again, or without a session for long, it is dead. */
@@ -584,10 +623,12 @@ int main(void)
 		T(init_expires_too),
 		T(it_comes_back),
 		T(a_pause_here_accuses_nobody),
+		T(a_late_check_is_one_interval),
 		T(a_packet_read_late_counts),
 		T(the_host_says_down),
 		T(our_own_fault_is_no_death),
 		T(our_own_fault_is_remembered),
+		T(our_own_fault_unheard),
 		T(an_excuse_ends),
 		T(admin_down_is_no_death),
 		T(never_heard),
