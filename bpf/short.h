@@ -48,7 +48,8 @@ static __always_inline int known_flow(const struct packet *p, __u16 service,
 	owner->word = *(volatile __u64 *)&word->word;
 	if (owner->state == BATON_OWNER_NONE)
 		return -1;
-	if (was.flow.state == BATON_FLOW_ESTABLISHED && was.flow.seen == now &&
+	if (was.flow.state == BATON_FLOW_ESTABLISHED &&
+	    (__u16)(now - was.flow.seen) < BATON_FLOW_FRESH &&
 	    !(p->tcp_flags & (FLOW_TCP_SYN | FLOW_TCP_FIN | FLOW_TCP_RST)))
 		return 0;
 	if (flow_is_reopened(was.flow, &event))

@@ -42,12 +42,21 @@ enum baton_flow_flags {
 	BATON_FLOW_FIN_HOST = 1 << 2,
 };
 
+/*
+ * Stamps. A packet that says nothing else new of an established connection
+ * does not write that it was seen as long as `seen` is younger than this: with
+ * millions of connections that write would cost nearly every packet a cache
+ * line sent back to memory.
+ */
+#define BATON_FLOW_FRESH 4
+
 /* One word, replaced by compare-and-swap only; all zero: nothing there yet. */
 struct baton_flow {
 	__u16 owner; /* owner id, never 0 in a slot that is in use */
 	__u8 state; /* enum baton_flow_state */
 	__u8 flags; /* enum baton_flow_flags */
-	__u16 seen; /* stamp of the last packet, see baton_meta.stamp_shift */
+	__u16 seen; /* stamp of the last packet, see baton_meta.stamp_shift;
+		     * in state ESTABLISHED it may lag by BATON_FLOW_FRESH */
 	__u16 check; /* TCP, ANSWERED: low half of the ACK that confirms */
 } __attribute__((aligned(8)));
 

@@ -41,10 +41,17 @@ static void abandoned(struct sweep *s, const struct flowmap_slot *slot)
 	}
 }
 
+/* Stamps by which the flow may have been seen later than it says. */
+static uint16_t lag(const struct baton_flow *f)
+{
+	return f->state == BATON_FLOW_ESTABLISHED ? BATON_FLOW_FRESH : 0;
+}
+
 static bool is_expired(const struct batond *b, const struct flowmap_slot *slot)
 {
 	uint16_t service = flowmap_service(slot), now = b->sweep.now;
 	const struct baton_service_info *info = &b->dp.service_info[service];
+	uint16_t age = flowmap_age(now, slot->flow.seen);
 	uint8_t protocol;
 
 	if (service >= BATON_MAX_SERVICES || !info->family ||
@@ -53,7 +60,8 @@ static bool is_expired(const struct batond *b, const struct flowmap_slot *slot)
 		return true; /* removed from the configuration */
 	protocol = info->flags & BATON_SERVICE_IPSEC ? CONFIG_IPSEC
 						     : info->protocol;
-	return flowmap_seconds(&b->dp.meta, flowmap_age(now, slot->flow.seen)) >
+	age -= age > lag(&slot->flow) ? lag(&slot->flow) : age;
+	return flowmap_seconds(&b->dp.meta, age) >
 	       age_limit(&b->config, protocol, slot->flow.state);
 }
 
