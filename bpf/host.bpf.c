@@ -3,13 +3,14 @@
  * The host's XDP program: answers the switch's probes and takes packets for
  * VIPs out of the switch's tunnels. Everything else is the kernel's.
  *
- * And its TC program, at egress: silences the VIPs once the lease has lapsed.
+ * And its TC program, at egress: silences VIPs once the lease has lapsed, and
+ * applications that have failed.
  */
 #include "host_decap.h"
-#include "host_lease.h"
 #include "host_maps.h"
 #include "host_outer.h"
 #include "host_probe.h"
+#include "host_silence.h"
 
 enum wanted { WANTED_NOT, WANTED_PROBE, WANTED_IPIP, WANTED_GUE };
 
@@ -106,9 +107,11 @@ int baton_host(struct xdp_md *ctx)
 SEC("tc")
 int baton_lease(struct __sk_buff *skb)
 {
-	if (may_speak(skb))
+	int why = silenced(skb);
+
+	if (why == MAY_SPEAK)
 		return TC_ACT_UNSPEC; /* others may have an opinion */
-	count(BATON_HOST_DROP_LEASE, skb->len);
+	count(why, skb->len);
 	return TC_ACT_SHOT;
 }
 

@@ -14,7 +14,7 @@
 
 #include "baton/probe.h"
 
-#define BATON_HOST_ABI 2
+#define BATON_HOST_ABI 3
 
 #define BATON_HOST_MAX_SWITCHES 256 /* addresses */
 #define BATON_HOST_MAX_VIPS 4096
@@ -41,6 +41,7 @@
 enum {
 	BATON_HOST_PROBES = 1 << 0, /* there is a key: answer probes */
 	BATON_HOST_ARP_SET = 1 << 1, /* the agent changed ARP's sysctls */
+	BATON_HOST_APP_VIPS = 1 << 2, /* some application has a VIP */
 };
 
 /* Values of `vips` */
@@ -99,14 +100,25 @@ enum {
 	BATON_HOST_APP_DOWN = 1 << 1, /* its process has ended */
 };
 
-/* `applications`, mapped: one that is watched. Who fills a record writes `tag`
- * last. */
+/*
+ * `applications`, mapped: one that is watched. Who fills a record writes `tag`
+ * last.
+ *
+ * While it has failed, what comes from its `vip`, `protocol` and `port` is
+ * dropped on its way out: a process that dies lets its kernel say FIN and RST,
+ * and one that was only slow may wake up when its standby already speaks. 0
+ * stands for any protocol, any port, and for no VIP: nothing is dropped.
+ */
 struct baton_host_app {
 	__u32 tag; /* baton_tag() of its name, 0: no such application */
 	__u32 flags;
 	__u64 limit; /* ns without a sign of life that it may take */
 	__u64 alive; /* CLOCK_BOOTTIME, ns, of the last good check */
 	char name[BATON_APP_NAME_LEN];
+	struct baton_host_address vip;
+	__be16 port;
+	__u8 protocol; /* IPPROTO_... */
+	__u8 pad;
 };
 
 /* A page in `heartbeats`, an array of one record that is the application's to

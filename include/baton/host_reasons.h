@@ -43,6 +43,8 @@
 	  "congestion on the way of a packet that cannot tell (RFC 6040)")     \
 	X(DROP_LEASE, DROP, "drop_lease",                                      \
 	  "on its way out, from a VIP, after the host's lease had lapsed")     \
+	X(DROP_FAILED, DROP, "drop_failed",                                    \
+	  "on its way out, from an application that has failed")               \
 	X(DROP_INTERNAL, DROP, "drop_internal",                                \
 	  "cannot happen; a bug if it does")
 

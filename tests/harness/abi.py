@@ -290,7 +290,9 @@ class HostAsker(Record):
 class HostApp(Record):
     c_name = "struct baton_host_app"
     _fields_ = [("tag", u32), ("flags", u32), ("limit", u64), ("alive", u64),
-                ("name", ctypes.c_char * C["APP_NAME_LEN"])]
+                ("name", ctypes.c_char * C["APP_NAME_LEN"]),
+                ("vip", HostAddress), ("port", be16), ("protocol", u8),
+                ("pad", u8)]
 
 
 class HeartbeatPage(Record):

@@ -6,7 +6,7 @@ import random
 import struct
 
 import pytest
-from scapy.all import IP, TCP, Dot1Q, Ether, IPv6, Raw
+from scapy.all import (IP, TCP, UDP, Dot1Q, Ether, IPOption_RR, IPv6, Raw)
 
 from harness import abi, bpf, probe
 from harness.lab import BPFTOOL, BUILD, run
@@ -61,10 +61,12 @@ UP, FAILED = abi.C["APP_UP"], abi.C["APP_FAILED"]
 NONE = abi.ProbeApp()
 
 
-def watch(host, index, name="web", limit=100 * MS, alive=None, flags=0):
+def watch(host, index, name="web", limit=100 * MS, alive=None, flags=0,
+          **speech):
     host.maps["applications"].update(index, abi.HostApp(
         tag=probe.tag(name), flags=flags, limit=limit,
-        alive=boot_ns() if alive is None else alive, name=name.encode()))
+        alive=boot_ns() if alive is None else alive, name=name.encode(),
+        **speech))
 
 
 def test_nothing_is_watched(host):
@@ -131,25 +133,25 @@ def test_heartbeat_page(host, pins):
 
 # --- the lease ---------------------------------------------------------------
 
-def said(host, frame):
-    """Does the frame get out?"""
-    before = host.maps["counters"].sum64(LEASE)[0]
+def said(host, frame, why="drop_lease"):
+    """Does the frame get out? Else it must be for this reason."""
+    reason = [r.label for r in abi.HOST_REASONS].index(why)
+    before, of_it = host.counters(), host.maps["counters"].sum64(reason)[0]
     action = host.egress.run(bytes(frame)).action
-    dropped = host.maps["counters"].sum64(LEASE)[0] - before
+    dropped = host.maps["counters"].sum64(reason)[0] - of_it
     assert (action, dropped) in ((TC_ACT_UNSPEC, 0), (TC_ACT_SHOT, 1))
+    assert sum(n for n, _ in host.counters()) == \
+        sum(n for n, _ in before) + dropped
     return not dropped
 
 
-LEASE = [r.label for r in abi.HOST_REASONS].index("drop_lease")
-
-
-def speech(family, source, tag=None):
+def speech(family, source, tag=None, transport=TCP, sport=80, **fields):
     frame = Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:01")
     if tag:
         frame /= Dot1Q(vlan=9)
     layer = IP if family == 4 else IPv6
-    return frame / layer(src=source[family], dst=CLIENT[family]) / TCP(
-        sport=80, dport=1234) / Raw(b"late words")
+    return frame / layer(src=source[family], dst=CLIENT[family], **fields) / \
+        transport(sport=sport, dport=1234) / Raw(b"late words")
 
 
 def lapse(host):
@@ -221,6 +223,105 @@ def test_forged_probes_renew_nothing(host):
     asked = probe.ask(KEY, sequence=1, stamp=stamp, lease=10000000)
     assert host.run(probe_frame(4, asked)).reason == "drop_probe_replay"
     assert not said(host, speech(4, VIP))
+
+
+# --- failed applications say nothing -----------------------------------------
+
+TCP_NUMBER, UDP_NUMBER = 6, 17
+
+
+@pytest.fixture
+def web(host):
+    """Have the application speak as it does, and be as told."""
+    host.configure(flags=abi.C["HOST_PROBES"] | abi.C["HOST_APP_VIPS"])
+
+    def be(failed, index=5, family=4, **changes):
+        watch(host, index, limit=60 * S, flags=abi.C["HOST_APP_DOWN"]
+              if failed else 0, **{"vip": abi.HostAddress.of(VIP[family]),
+                                   "port": 80, "protocol": TCP_NUMBER,
+                                   **changes})
+    return be
+
+
+def silent(host, frame):
+    return not said(host, frame, "drop_failed")
+
+
+@pytest.mark.parametrize("tag", [None, True], ids=["untagged", "tagged"])
+@pytest.mark.parametrize("family", BOTH_WAYS)
+def test_a_failed_application_is_silenced(host, web, family, tag):
+    frame = speech(family, VIP, tag)
+    web(failed=False, family=family)
+    assert not silent(host, frame)
+    web(failed=True, family=family)
+    assert silent(host, frame)
+    web(failed=False, family=family)
+    assert not silent(host, frame), "it is back"
+
+
+@pytest.mark.parametrize("family", BOTH_WAYS)
+def test_only_that_application_is_silenced(host, web, family):
+    web(failed=True, family=family)
+    for others in (speech(family, VIP, sport=81), speech(family, HOST),
+                   speech(family, VIP, transport=UDP),
+                   speech(10 - family, VIP)):
+        assert not silent(host, others), others.summary()
+
+
+def test_an_old_sign_of_life_silences(host, web):
+    """The agent need not be there to say so."""
+    web(failed=False)
+    assert not silent(host, speech(4, VIP))
+    watch(host, 5, limit=60 * S, alive=boot_ns() - 61 * S, port=80,
+          vip=abi.HostAddress.of(VIP[4]), protocol=TCP_NUMBER)
+    assert silent(host, speech(4, VIP))
+
+
+@pytest.mark.parametrize("changes,frame,expected", [
+    ({"port": 0}, speech(4, VIP, sport=81), True),
+    ({"port": 0}, speech(4, VIP, transport=UDP), False),
+    ({"protocol": 0}, speech(4, VIP, transport=UDP), True),
+    ({"protocol": 0, "port": 0}, speech(4, VIP, sport=81), True),
+    ({"port": 0}, speech(4, VIP, frag=9, proto=TCP_NUMBER), True),
+    ({}, speech(4, VIP, frag=9, proto=TCP_NUMBER), False),
+    ({}, speech(4, VIP, options=[IPOption_RR(length=7)]), True),
+    ({"tag": 0}, speech(4, VIP), False),
+    ({"vip": abi.HostAddress()}, speech(4, VIP), False),
+    ({"vip": abi.HostAddress.of(HOST[4])}, speech(4, HOST), False),
+], ids=["any port", "another protocol", "any protocol", "all of the VIP",
+        "later fragment, any port", "later fragment", "options", "not watched",
+        "no VIP", "not in vips"])
+def test_what_is_the_applications(host, web, changes, frame, expected):
+    tag = changes.pop("tag", None)
+    web(failed=True, **changes)
+    if tag is not None:
+        app = abi.HostApp.from_buffer_copy(
+            host.maps["applications"].lookup(5))
+        app.tag = tag
+        host.maps["applications"].update(5, app)
+    assert silent(host, frame) == expected
+
+
+def test_every_place_can_be_silenced(host, web):
+    for index in range(abi.C["PROBE_APPS"]):
+        web(failed=True, index=index, port=80 + index)
+    for index in range(abi.C["PROBE_APPS"]):
+        assert silent(host, speech(4, VIP, sport=80 + index))
+    assert not silent(host, speech(4, VIP, sport=90))
+
+
+def test_without_the_setting_nothing_is_silenced(host, web):
+    """The ablation."""
+    web(failed=True)
+    host.maps["settings"].update(0, abi.HostSettings(abi=abi.C["HOST_ABI"]))
+    assert not silent(host, speech(4, VIP))
+
+
+def test_frames_cut_off_at_egress(host, web):
+    web(failed=True)
+    whole = bytes(speech(4, VIP))
+    for n in range(14 + 20, len(whole) + 1):  # as few as a test run takes
+        assert silent(host, whole[:n]) == (n >= 14 + 20 + 2), n
 
 
 # --- ownership ---------------------------------------------------------------
