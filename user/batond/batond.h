@@ -22,12 +22,26 @@
 #include "supervisor.h"
 
 /* What happened in the prober's process and is still to be told. */
-enum note_kind { NOTE_UP, NOTE_DOWN, NOTE_WORD, NOTE_MOVE, NOTE_HELD };
+enum note_kind {
+	NOTE_UP,
+	NOTE_DOWN,
+	NOTE_WORD,
+	NOTE_BFD,
+	NOTE_MOVE,
+	NOTE_HELD,
+};
+
+/* Of a BFD session, when something was noted. */
+struct note_bfd {
+	bool used; /* the host is watched by BFD */
+	uint8_t state, diag, remote_state, remote_diag;
+};
 
 struct note {
 	enum note_kind kind;
 	uint16_t host;
 	uint8_t word;
+	struct note_bfd bfd;
 	uint64_t at; /* ns, CLOCK_BOOTTIME */
 	uint64_t silent; /* ns since the last answer (DOWN) */
 	uint64_t flip_ns; /* time that the store took (MOVE) */

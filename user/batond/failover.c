@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "apply.h"
+#include "bfd_show.h"
 
 /* --- the store -------------------------------------------------------------- */
 
@@ -75,6 +76,29 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 
 /* --- in the prober's process --------------------------------------------------- */
 
+/* When the host was last heard. */
+static uint64_t last_heard(const struct batond *b, uint16_t host)
+{
+	const struct bfd_host *h = &b->prober.bfd.host[host];
+
+	if (!h->active)
+		return b->prober.target[host].detect.last_answer;
+	return h->session.heard ?: h->session.since;
+}
+
+static struct note_bfd note_bfd(const struct batond *b, uint16_t host)
+{
+	const struct bfd_host *h = &b->prober.bfd.host[host];
+
+	return (struct note_bfd){
+		.used = h->active,
+		.state = h->session.state,
+		.diag = h->session.diag,
+		.remote_state = h->session.remote.state,
+		.remote_diag = h->session.remote.diag,
+	};
+}
+
 /* Too large for a stack; only touched with the lock held. */
 static struct cluster_result result;
 
@@ -84,7 +108,10 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	struct batond *b = arg;
 	const struct prober_target *t = &b->prober.target[host];
 	struct cluster_host *h = &b->cluster.host[host];
-	struct note n = { .host = host, .at = now, .word = t->word };
+	struct note n = { .host = host,
+			  .at = now,
+			  .word = t->word,
+			  .bfd = note_bfd(b, host) };
 
 	result.nr_moves = 0;
 	result.nr_held = 0;
@@ -98,8 +125,11 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		break;
 	case PROBER_DOWN:
 		n.kind = NOTE_DOWN;
-		n.silent = now - t->detect.last_answer;
+		n.silent = now - last_heard(b, host);
 		cluster_host_down(&b->cluster, host, now, &result);
+		break;
+	case PROBER_BFD:
+		n.kind = NOTE_BFD;
 		break;
 	case PROBER_APPS:
 		return;
@@ -233,8 +263,26 @@ static void tell(struct batond *b, const struct note *n)
 		event_at(&b->events, n->at, LOG_L_WARNING, "host_down",
 			 json_pack("{s:s, s:f}", "host", host, "detect_ms",
 				   n->silent / 1e6),
-			 "host %s is down: no answer for %.1f ms", host,
-			 n->silent / 1e6);
+			 "host %s is down: no %s for %.1f ms%s%s", host,
+			 n->bfd.used ? "BFD packet" : "answer", n->silent / 1e6,
+			 n->bfd.used ? "; session: " : "",
+			 n->bfd.used ? bfd_diag_label(n->bfd.diag) : "");
+		break;
+	case NOTE_BFD:
+		event_at(&b->events, n->at, LOG_L_NOTICE, "bfd",
+			 json_pack("{s:s, s:s, s:s, s:s, s:s}", "host", host,
+				   "state", bfd_state_label(n->bfd.state),
+				   "diag", bfd_diag_label(n->bfd.diag),
+				   "remote_state",
+				   bfd_state_label(n->bfd.remote_state),
+				   "remote_diag",
+				   bfd_diag_label(n->bfd.remote_diag)),
+			 "BFD session with %s is %s (%s); the host says %s "
+			 "(%s)",
+			 host, bfd_state_label(n->bfd.state),
+			 bfd_diag_label(n->bfd.diag),
+			 bfd_state_label(n->bfd.remote_state),
+			 bfd_diag_label(n->bfd.remote_diag));
 		break;
 	case NOTE_WORD:
 		event_at(&b->events, n->at, LOG_L_NOTICE, "host_word",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "prober_bfd.h"
 
 /* Hosts that are due within this time are probed in one go. */
 #define TOGETHER 200000ULL /* ns */
@@ -73,6 +74,8 @@ static int open_socket(int family)
 int probing_open(struct probing *g, struct prober *p)
 {
 	*g = (struct probing){ .prober = p, .extra = -1 };
+	bfd_socket_init(&g->bfd);
+	bfd_auth_open(); /* without it, sessions with a key stay down */
 	g->socket[0] = open_socket(AF_INET);
 	g->socket[1] = open_socket(AF_INET6); /* may be absent */
 	g->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -92,6 +95,7 @@ void probing_close(struct probing *g)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	bfd_socket_close(&g->bfd);
 }
 
 void prober_set(struct prober *p, uint16_t host, const struct addr *address,
@@ -325,9 +329,12 @@ uint64_t probing_round(struct probing *g)
 {
 	struct prober *p = g->prober;
 	uint64_t now = clock_ns(), next = now + TICK;
+	bool bfd = probing_bfd_open(g, now);
 
 	drain_socket(g, g->socket[0]);
 	drain_socket(g, g->socket[1]);
+	if (bfd)
+		probing_bfd_read(g);
 	prober_lock(p);
 	for (uint16_t host = 1; host <= p->top; host++) {
 		struct prober_target *t = &p->target[host];
@@ -344,6 +351,11 @@ uint64_t probing_round(struct probing *g)
 		if (deadline < next)
 			next = deadline;
 	}
+	if (bfd) {
+		uint64_t deadline = probing_bfd_round(g, now, TOGETHER / 2);
+
+		next = deadline < next ? deadline : next;
+	}
 	g->tick(g->arg, now);
 	p->round = now;
 	if (p->hurry)
@@ -356,10 +368,12 @@ uint64_t probing_round(struct probing *g)
 void probing_run(struct probing *g)
 {
 	struct pollfd fds[] = {
-		{ .fd = g->socket[0], .events = POLLIN },
-		{ .fd = g->socket[1], .events = POLLIN },
 		{ .fd = g->wake, .events = POLLIN },
 		{ .fd = g->extra, .events = POLLIN },
+		{ .fd = g->socket[0], .events = POLLIN },
+		{ .fd = g->socket[1], .events = POLLIN },
+		{ .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	eventfd_t ignored;
 
@@ -369,11 +383,14 @@ void probing_run(struct probing *g)
 		struct timespec t = { .tv_sec = wait / 1000000000,
 				      .tv_nsec = wait % 1000000000 };
 
+		/* These come and go. */
+		fds[4].fd = g->bfd.in[0];
+		fds[5].fd = g->bfd.in[1];
 		if (ppoll(fds, sizeof(fds) / sizeof(fds[0]), &t, NULL) <= 0)
 			continue;
-		if (fds[2].revents & POLLIN)
+		if (fds[0].revents & POLLIN)
 			eventfd_read(g->wake, &ignored);
-		if (fds[3].revents & POLLIN)
+		if (fds[1].revents & POLLIN)
 			g->on_extra(g->extra);
 	}
 }

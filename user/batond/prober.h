@@ -6,7 +6,8 @@
  * beside batond.
  *
  * What it finds it hands to `change`, with the lock held: whoever acts on a
- * failure acts at once.
+ * failure acts at once. Hosts that are not probed may be watched by BFD, in the
+ * same loop.
  */
 #ifndef BATOND_PROBER_H
 #define BATOND_PROBER_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "baton/abi.h"
+#include "bfd_socket.h"
 #include "detect.h"
 #include "lib/addr.h"
 #include "probe_wire.h"
@@ -38,6 +40,7 @@ enum prober_change {
 	PROBER_DOWN,
 	PROBER_WORD, /* target.word has changed */
 	PROBER_APPS, /* the state of an application in target.app has */
+	PROBER_BFD, /* a session is up, or is not up any more */
 };
 
 typedef void (*prober_change_fn)(void *arg, uint16_t host,
@@ -54,6 +57,7 @@ struct prober {
 	pthread_mutex_t lock; /* inherits priority; guards what follows */
 	struct prober_target target[BATON_MAX_HOSTS]; /* by host id */
 	uint16_t top; /* highest id that was ever active */
+	struct bfd_sessions bfd; /* with hosts that are not probed */
 	uint64_t forged; /* answers that were not even of a known host */
 	bool hurry; /* some host is to be probed out of turn */
 	uint64_t round; /* when the last round of probes was, ns */
@@ -68,6 +72,8 @@ struct prober {
 struct probing {
 	struct prober *prober;
 	int socket[2]; /* IPv4, IPv6 */
+	struct bfd_socket bfd; /* open while there are sessions */
+	uint64_t bfd_retry; /* if it could not be opened */
 	int wake; /* written to: look what has changed, or stop */
 	bool stop;
 	prober_change_fn change;
@@ -98,6 +104,11 @@ void prober_unlock(struct prober *p);
 void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 		const struct detect_profile *profile);
 void prober_clear(struct prober *p, uint16_t host);
+
+/* The same for hosts that speak BFD. */
+void prober_set_bfd(struct prober *p, uint16_t host, const struct addr *address,
+		    const struct bfd_settings *settings);
+void prober_clear_bfd(struct prober *p, uint16_t host);
 
 /* With the lock held: there is news for the host, probe it at once. */
 void prober_hurry(struct prober *p, uint16_t host);
