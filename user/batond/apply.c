@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apply_bfd.h"
 #include "apply_services.h"
 #include "failover.h"
 #include "lib/why.h"
@@ -103,15 +104,32 @@ static void write_host(struct batond *b, const struct config_host *h,
 	resolve_host(b, h, id);
 }
 
+/* With the lock held: who notices that it dies. */
+static void watch_host(struct batond *b, const struct config *to,
+		       const struct config_host *h, uint16_t id,
+		       const struct bfd_settings *bfd)
+{
+	struct prober *p = &b->prober;
+
+	if (h->detect == CONFIG_DETECT_PROBE)
+		prober_set(p, id, &h->address, config_profile(to, h));
+	else
+		prober_clear(p, id);
+	if (h->detect == CONFIG_DETECT_BFD)
+		prober_set_bfd(p, id, &h->address, bfd);
+	else
+		prober_clear_bfd(p, id);
+}
+
 /* With the lock held. */
-static void cluster_host(struct batond *b, const struct config *to,
-			 const struct config_host *h, uint16_t id)
+static void cluster_host(struct batond *b, const struct config_host *h,
+			 uint16_t id)
 {
 	struct cluster_host *c = &b->cluster.host[id];
 
 	if (c->state == HOST_ABSENT)
 		c->state = HOST_UNKNOWN;
-	if (!h->probe)
+	if (h->detect == CONFIG_DETECT_NONE)
 		c->state = HOST_UP; /* nobody watches it: it is as good as up */
 	c->priority = h->priority;
 	c->capacity = h->capacity;
@@ -120,10 +138,6 @@ static void cluster_host(struct batond *b, const struct config *to,
 		      b->prober.target[id].word == BATON_WORD_DRAINING;
 	if (id > b->cluster.max_host)
 		b->cluster.max_host = id;
-	if (h->probe)
-		prober_set(&b->prober, id, &h->address, config_profile(to, h));
-	else
-		prober_clear(&b->prober, id);
 }
 
 /* --- owners ------------------------------------------------------------------ */
@@ -212,6 +226,7 @@ static void drop_hosts(struct batond *b, const struct config *to,
 		cluster_host_removed(&b->cluster, i, now, &r);
 		failover_carry_out(b, &r);
 		prober_clear(&b->prober, i);
+		prober_clear_bfd(&b->prober, i);
 		memset(&b->dp.hosts[i], 0, sizeof(b->dp.hosts[i]));
 		memset(&b->dp.host_info[i], 0, sizeof(b->dp.host_info[i]));
 		memset(&b->path_to[i], 0, sizeof(b->path_to[i]));
@@ -262,12 +277,13 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 		 char why[APPLY_WHY])
 {
 	static uint16_t moved[BATON_MAX_HOSTS];
+	static struct bfd_settings bfd[BATON_MAX_HOSTS];
 	const struct config *keep;
 	int err;
 
 	memset(moved, 0, sizeof(moved));
 	*changes = config_changes(&b->config, to);
-	err = take_ids(b, to, moved, why);
+	err = apply_bfd_settings(to, bfd, why) ?: take_ids(b, to, moved, why);
 	if (err)
 		return err;
 
@@ -284,7 +300,8 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 		for (uint16_t old = 1; old <= b->hosts.top; old++)
 			if (moved[old] == id)
 				b->cluster.host[id] = b->cluster.host[old];
-		cluster_host(b, to, &to->hosts[i], id);
+		cluster_host(b, &to->hosts[i], id);
+		watch_host(b, to, &to->hosts[i], id, &bfd[i]);
 	}
 	for (size_t i = 0; i < to->nr_owners; i++) {
 		uint16_t id = ids_find(&b->owners, to->owners[i].name);
@@ -295,6 +312,7 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 	cluster_plan(&b->cluster);
 	apply_owner_states(b);
 	prober_unlock(&b->prober);
+	explicit_bzero(bfd, sizeof(bfd));
 
 	err = services_write(b, to, why);
 	/* If they cannot be written, what is new goes again. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "apply_services.h"
+#include "bfd_show.h"
 #include "commands.h"
 
 static const char *const forwards[] = {
@@ -23,6 +24,12 @@ static const char *const host_states[] = {
 static const char *const owner_states[] = {
 #define X(name, label) label,
 	BATON_OWNER_STATES(X)
+#undef X
+};
+
+static const char *const detects[] = {
+#define X(name, label) label,
+	CONFIG_DETECTS(X)
 #undef X
 };
 
@@ -159,6 +166,23 @@ static json_t *owners_of(const struct batond *b, const struct cluster *c,
 	return names;
 }
 
+/* Silence after which it is dead */
+static json_t *detect_ms(const struct batond *b, const struct config_host *h,
+			 uint16_t id)
+{
+	const struct detect_profile *p = config_profile(&b->config, h);
+
+	switch (h->detect) {
+	case CONFIG_DETECT_PROBE:
+		return json_real(p->interval * p->multiplier / 1e6);
+	case CONFIG_DETECT_BFD:
+		return json_real(
+			bfd_detect_time(&b->prober.bfd.host[id].session) / 1e6);
+	default:
+		return json_null();
+	}
+}
+
 /* With the lock held, for what the prober's thread writes. */
 static json_t *host_json(const struct batond *b, const struct config_host *h)
 {
@@ -166,7 +190,6 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 	const struct prober_target *t = &b->prober.target[id];
 	const struct cluster_host *c = &b->cluster.host[id];
 	const struct baton_host *r = &b->dp.hosts[id];
-	const struct detect_profile *p = config_profile(&b->config, h);
 	char address[ADDR_TEXT], mac[MAC_TEXT];
 	uint64_t flows;
 	json_t *owners = owners_of(b, &b->cluster, id, &flows);
@@ -186,18 +209,18 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 		h->vlan);
 
 	json_object_update_new(
-		j,
-		json_pack(
-			"{s:i, s:i, s:s, s:o, s:o, s:I, s:o, s:o}", "priority",
-			(int)h->priority, "capacity", (int)h->capacity,
-			"profile",
-			h->profile[0] ? h->profile : b->config.profile,
-			"detect_ms",
-			t->active ? json_real(p->interval * p->multiplier / 1e6)
-				  : json_null(),
-			"owners", owners, "flows", (json_int_t)flows, "rtt_us",
-			t->active ? rtt_json(&t->detect) : json_null(),
-			"traffic", traffic_json(b, b->dp.host_stats, id)));
+		j, json_pack("{s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:o, "
+			     "s:o}",
+			     "priority", (int)h->priority, "capacity",
+			     (int)h->capacity, "profile",
+			     h->profile[0] ? h->profile : b->config.profile,
+			     "detect", detects[h->detect], "detect_ms",
+			     detect_ms(b, h, id), "bfd",
+			     bfd_json(&b->prober.bfd.host[id], clock_ns()),
+			     "owners", owners, "flows", (json_int_t)flows,
+			     "rtt_us",
+			     t->active ? rtt_json(&t->detect) : json_null(),
+			     "traffic", traffic_json(b, b->dp.host_stats, id)));
 	if (t->active)
 		json_object_update_new(
 			j,
@@ -400,6 +423,17 @@ static json_t *port_json(const struct port *p)
 			 "link", p->link_up ? "up" : "down", "notes", notes);
 }
 
+/* What concerns no host by itself. */
+static json_t *bfd_status(const struct batond *b)
+{
+	const struct bfd_sessions *s = &b->prober.bfd;
+
+	return json_pack("{s:i, s:o, s:o}", "sessions", s->nr, "error",
+			 s->error ? json_string(strerror(-s->error))
+				  : json_null(),
+			 "discards", bfd_discards_json(s->discarded));
+}
+
 json_t *show_status(struct batond *b, const json_t *request,
 		    char why[COMMAND_WHY])
 {
@@ -421,7 +455,7 @@ json_t *show_status(struct batond *b, const json_t *request,
 	prober_unlock(&b->prober);
 	return json_pack("{s:s, s:i, s:i, s:f, s:s, s:o, s:{s:i, s:i, s:i}, "
 			 "s:{s:i, s:i, s:i}, s:i, s:{s:I, s:I}, s:b, s:s, s:b, "
-			 "s:b, s:{s:o, s:b, s:b}}",
+			 "s:b, s:{s:o, s:b, s:b}, s:o}",
 			 "version", BATON_VERSION, "abi", BATON_ABI, "pid",
 			 (int)getpid(), "uptime_s",
 			 (clock_ns() - b->started) / 1e9, "config", b->path,
@@ -439,5 +473,5 @@ json_t *show_status(struct batond *b, const json_t *request,
 			 b->supervisor.pid ? json_integer(b->supervisor.pid)
 					   : json_null(),
 			 "adopted", b->supervisor.adopted, "stand_in",
-			 b->supervisor.standing_in);
+			 b->supervisor.standing_in, "bfd", bfd_status(b));
 }

@@ -79,6 +79,19 @@ struct config_service *config_service(const struct config *c, const char *name)
 	FIND(c->services, c->nr_services, name);
 }
 
+struct config_bfd config_bfd(const struct config *c,
+			     const struct config_host *h)
+{
+	const struct config_bfd *own = &h->bfd, *all = &c->bfd;
+
+	return (struct config_bfd){
+		.min_tx = own->min_tx ?: all->min_tx,
+		.min_rx = own->min_rx ?: all->min_rx,
+		.multiplier = own->multiplier ?: all->multiplier,
+		.auth = own->auth.type ? own->auth : all->auth,
+	};
+}
+
 const struct detect_profile *config_profile(const struct config *c,
 					    const struct config_host *h)
 {

@@ -33,6 +33,42 @@ enum standby_policy {
 		NR_STANDBY_POLICIES,
 };
 
+/* X(NAME, label): who notices that a host is dead */
+#define CONFIG_DETECTS(X)                                                      \
+	X(PROBE, "probe") /* batond's probes, which the agent answers */       \
+	X(BFD, "bfd") /* a BFD session with it */                              \
+	X(NONE, "none") /* nobody: it is as good as up */
+
+enum config_detect {
+#define X(name, label) CONFIG_DETECT_##name,
+	CONFIG_DETECTS(X)
+#undef X
+};
+
+/* X(NAME, label): authentication of BFD packets (RFC 5880 section 6.7.4) */
+#define CONFIG_BFD_AUTHS(X)                                                    \
+	X(NONE, "none")                                                        \
+	X(SHA1, "sha1")                                                        \
+	X(METICULOUS_SHA1, "meticulous-sha1")
+
+enum config_bfd_auth {
+	CONFIG_BFD_UNSET, /* as detection: says; there: none */
+#define X(name, label) CONFIG_BFD_##name,
+	CONFIG_BFD_AUTHS(X)
+#undef X
+};
+
+/* Of a host, or of all that do not say: what is 0 or NULL is unset. */
+struct config_bfd {
+	uint32_t min_tx, min_rx; /* us; default 10 ms */
+	uint8_t multiplier; /* default 3 */
+	struct {
+		enum config_bfd_auth type;
+		uint8_t id;
+		char *key_file;
+	} auth; /* as a whole */
+};
+
 /* Idle times in seconds, by kind of connection and state; see timeouts: */
 #define CONFIG_TIMEOUTS(X)                                                     \
 	X(tcp_opening, 10)                                                     \
@@ -60,7 +96,8 @@ struct config_host {
 	uint32_t priority; /* higher is preferred, default 100 */
 	uint32_t capacity; /* relative, default 100 */
 	char profile[BATON_NAME_LEN]; /* "": the default of detection: */
-	bool probe; /* false: never declared dead by probing */
+	enum config_detect detect;
+	struct config_bfd bfd; /* see config_bfd() */
 	bool drain; /* takes no owner over; its owners get no new connections */
 	int line;
 };
@@ -128,6 +165,7 @@ struct config {
 	size_t nr_profiles;
 
 	char profile[BATON_NAME_LEN]; /* of hosts that do not say */
+	struct config_bfd bfd; /* likewise */
 	int detection_line;
 	uint32_t startup_grace_ms; /* default 3000 */
 	uint32_t min_move_interval_ms; /* between moves of one owner; 0 */
@@ -173,5 +211,9 @@ struct config_owner *config_owner(const struct config *c, const char *name);
 struct config_service *config_service(const struct config *c, const char *name);
 const struct detect_profile *config_profile(const struct config *c,
 					    const struct config_host *h);
+
+/* What holds for the host; key_file is that of *c. */
+struct config_bfd config_bfd(const struct config *c,
+			     const struct config_host *h);
 
 #endif

@@ -217,6 +217,18 @@ static void check_host(struct check *k, const struct config_host *h)
 		      h->interface);
 }
 
+static void check_bfd(struct check *k, const struct config_host *h)
+{
+	struct config_bfd b = config_bfd(k->c, h);
+
+	if (!k->sound || h->detect != CONFIG_DETECT_BFD ||
+	    b.auth.type <= CONFIG_BFD_NONE || b.auth.key_file)
+		return;
+	wrong(k, SUBJECT("host", h),
+	      "bfd: auth: has a type, but no key-file; expected the path of a "
+	      "file that holds the secret, as the host has it");
+}
+
 static void check_probe_key(struct check *k)
 {
 	size_t i;
@@ -224,12 +236,13 @@ static void check_probe_key(struct check *k)
 	if (!k->sound || k->c->probe_key_file)
 		return;
 	for (i = 0; i < k->c->nr_hosts; i++) {
-		if (!k->c->hosts[i].probe)
+		if (k->c->hosts[i].detect != CONFIG_DETECT_PROBE)
 			continue;
 		wrong(k, SUBJECT("host", &k->c->hosts[i]),
 		      "is probed, but switch: has no probe-key; make one with "
 		      "(umask 077; openssl rand -hex 16 > FILE), give FILE "
-		      "there and the same to the hosts, or say probe: no");
+		      "there and the same to the hosts, or say detect: bfd or "
+		      "none");
 		return;
 	}
 }
@@ -398,8 +411,10 @@ static void check_all(struct check *k)
 #undef NAMES
 	check_addresses(k);
 	check_macs(k);
-	for (i = 0; i < c->nr_hosts; i++)
+	for (i = 0; i < c->nr_hosts; i++) {
 		check_host(k, &c->hosts[i]);
+		check_bfd(k, &c->hosts[i]);
+	}
 	check_probe_key(k);
 	for (i = 0; i < c->nr_owners; i++)
 		check_owner(k, &c->owners[i]);

@@ -14,6 +14,7 @@
 #define RING_MIN 251
 #define RING_MAX 65537
 #define MULTIPLIER_MAX 15 /* four times as many must fit DETECT_WINDOW */
+#define BFD_MULTIPLIER_MAX 50
 #define TIMEOUT_MAX (9 * 3600) /* stamps of a second wrap at 16 bits */
 
 /* Identifiers start at 1, so one less than the maps have room for. */
@@ -124,6 +125,31 @@ static const struct yaml_word policy_words[] = {
 	{ 0 },
 };
 
+static const struct yaml_word detect_words[] = {
+#define X(name, label) { label, CONFIG_DETECT_##name },
+	CONFIG_DETECTS(X)
+#undef X
+	{ 0 },
+};
+
+/* What `detect` was before there was BFD */
+static const struct yaml_word probe_words[] = {
+	{ "yes", CONFIG_DETECT_PROBE },
+	{ "true", CONFIG_DETECT_PROBE },
+	{ "on", CONFIG_DETECT_PROBE },
+	{ "no", CONFIG_DETECT_NONE },
+	{ "false", CONFIG_DETECT_NONE },
+	{ "off", CONFIG_DETECT_NONE },
+	{ 0 },
+};
+
+static const struct yaml_word auth_words[] = {
+#define X(name, label) { label, CONFIG_BFD_##name },
+	CONFIG_BFD_AUTHS(X)
+#undef X
+	{ 0 },
+};
+
 static const struct yaml_word protocol_words[] = {
 	{ "tcp", IPPROTO_TCP },
 	{ "udp", IPPROTO_UDP },
@@ -177,6 +203,43 @@ static const struct yaml_field port_fields[] = {
 };
 #undef OBJECT
 
+#define OBJECT config_bfd
+static const struct yaml_field bfd_auth_fields[] = {
+	FIELD(auth.type, "type", ENUM, .words = auth_words, .required = true),
+	FIELD(auth.id, "id", INT, .max = UINT8_MAX),
+	FIELD(auth.key_file, "key_file", STRING, .check = check_path),
+	{ 0 },
+};
+
+static const struct yaml_schema bfd_auth_schema = {
+	.size = sizeof(struct config_bfd), .fields = bfd_auth_fields,
+	.flow = true,
+};
+
+/* A host's have no defaults: the section detection: has them. */
+#define BFD_FIELDS(interval, times)                                            \
+	FIELD(min_tx, "min_tx", DURATION, .unset = interval, .unit = YAML_US,  \
+	      .min = 1000, .max = 60 * 1000000),                               \
+	FIELD(min_rx, "min_rx", DURATION, .unset = interval, .unit = YAML_US,  \
+	      .min = 1000, .max = 60 * 1000000),                               \
+	FIELD(multiplier, "multiplier", INT, .unset = times, .min = 1,         \
+	      .max = BFD_MULTIPLIER_MAX),                                      \
+	YAML_SECTION(struct OBJECT, "auth", &bfd_auth_schema),                 \
+	{ 0 }
+
+static const struct yaml_field host_bfd_fields[] = { BFD_FIELDS(NULL, NULL) };
+static const struct yaml_field bfd_fields[] = { BFD_FIELDS("10ms", "3") };
+#undef OBJECT
+
+static const struct yaml_schema host_bfd_schema = {
+	.size = sizeof(struct config_bfd), .fields = host_bfd_fields,
+	.flow = true,
+};
+
+static const struct yaml_schema bfd_schema = {
+	.size = sizeof(struct config_bfd), .fields = bfd_fields, .flow = true,
+};
+
 #define OBJECT config_host
 static const struct yaml_field host_fields[] = {
 	FIELD(name, "name", NAME, .required = true),
@@ -192,7 +255,9 @@ static const struct yaml_field host_fields[] = {
 	FIELD(capacity, "capacity", INT, .unset = "100",
 	      .min = 1, .max = 1000000),
 	FIELD(profile, "profile", NAME),
-	FIELD(probe, "probe", BOOL, .unset = "yes"),
+	FIELD(detect, "detect", ENUM, .words = detect_words),
+	FIELD(detect, "probe", ENUM, .words = probe_words, .alias = true),
+	YAML_WITHIN(struct OBJECT, bfd, "bfd", &host_bfd_schema),
 	FIELD(drain, "drain", BOOL),
 	{ 0 },
 };
@@ -277,6 +342,7 @@ SCHEMA(profile, .flow = true);
 #define OBJECT config
 static const struct yaml_field detection_fields[] = {
 	FIELD(profile, "profile", NAME, .unset = "default"),
+	YAML_WITHIN(struct OBJECT, bfd, "bfd", &bfd_schema),
 	FIELD(startup_grace_ms, "startup_grace", DURATION, .unset = "3s",
 	      .unit = YAML_MS, .max = 3600 * 1000),
 	YAML_LIST(struct config, profiles, nr_profiles, "profiles",

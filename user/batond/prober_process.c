@@ -29,7 +29,7 @@ struct prober_handover prober_handover(void)
 		.layout = (uint64_t)sizeof(struct cluster) << 32 ^
 			  sizeof(struct prober_target) << 20 ^
 			  sizeof(struct cluster_owner) << 10 ^
-			  sizeof(struct note),
+			  sizeof(struct note) ^ sizeof(struct bfd_host) << 5,
 		.version = BATON_VERSION,
 	};
 }

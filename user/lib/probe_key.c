@@ -2,11 +2,10 @@
 #include "lib/probe_key.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "lib/key_file.h"
 
 static int digit(char c)
 {
@@ -47,32 +46,15 @@ int probe_key_parse(struct probe_key *key, const char *text, size_t len)
 int probe_key_read(struct probe_key *key, const char *path, char *why,
 		   size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
 	char text[128];
-	ssize_t n = 0;
-	int err = 0;
+	int n = key_file_read(path, "probe key", text, sizeof(text), why, size);
+	int err = n < 0 ? n : probe_key_parse(key, text, n);
 
-	if (fd < 0 || fstat(fd, &st) ||
-	    (n = read(fd, text, sizeof(text))) < 0) {
-		err = -errno;
-		snprintf(why, size, "%s: cannot read the probe key: %s", path,
-			 strerror(-err));
-	} else if (st.st_mode & (S_IRWXG | S_IRWXO)) {
-		err = -EACCES;
-		snprintf(why, size,
-			 "%s: the probe key is open to others than its owner: "
-			 "chmod 600 %s",
-			 path, path);
-	} else if (probe_key_parse(key, text, n)) {
-		err = -EINVAL;
+	if (err == -EINVAL)
 		snprintf(why, size,
 			 "%s: expected 32 hexadecimal digits, as "
 			 "`openssl rand -hex 16` prints them",
 			 path);
-	}
 	explicit_bzero(text, sizeof(text));
-	if (fd >= 0)
-		close(fd);
 	return err;
 }

@@ -65,6 +65,7 @@ enum yaml_type {
 
 /* Units of durations, in nanoseconds */
 #define YAML_NS UINT64_C(1)
+#define YAML_US UINT64_C(1000)
 #define YAML_MS UINT64_C(1000000)
 #define YAML_S UINT64_C(1000000000)
 
@@ -81,6 +82,9 @@ struct yaml_field {
 	size_t offset, size; /* of the member */
 	const char *unset; /* its value when not given; NULL: all zero */
 	bool required;
+	/* Another way to say what the field before it says, or one further
+	 * back: only read, never written, without a default. */
+	bool alias;
 	bool (*needed)(const void *object); /* required if this says so */
 	uint64_t min, max; /* as stored; of LIST: max items, 0: any */
 	uint64_t unit; /* of DURATION */
@@ -118,6 +122,10 @@ struct yaml_schema {
 		.key = key_, .type = YAML_TYPE_SECTION, .size = sizeof(type_), \
 		.items = items_                                                \
 	}
+
+/* The same of a struct within it. */
+#define YAML_WITHIN(type_, member_, key_, items_)                              \
+	YAML_FIELD(type_, member_, key_, SECTION, .items = items_)
 
 /* How to read: what text is called in messages, and what becomes of *object. */
 struct yaml_source {

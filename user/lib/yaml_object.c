@@ -121,6 +121,8 @@ void yaml_clear(const struct yaml_schema *s, void *object)
 
 int yaml_field_default(const struct yaml_field *f, void *object)
 {
+	if (f->alias)
+		return 0;
 	if (f->type == YAML_TYPE_SECTION)
 		return yaml_defaults(f->items, (char *)object + f->offset);
 	free_member(f, object);

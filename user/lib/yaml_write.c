@@ -63,8 +63,8 @@ static void write_text(struct writer *w, const char *text)
 static bool is_written(const struct yaml_field *f, const void *object,
 		       const void *unset)
 {
-	return yaml_field_wanted(f, object) ||
-	       !yaml_field_equal(f, object, unset);
+	return !f->alias && (yaml_field_wanted(f, object) ||
+			     !yaml_field_equal(f, object, unset));
 }
 
 static void write_field(struct writer *w, const struct yaml_field *f,

@@ -131,7 +131,7 @@ static void test_values(void **state)
 	assert_int_equal(h->gue_port, 6081);
 	assert_int_equal(h->priority, 7);
 	assert_int_equal(h->capacity, 9);
-	assert_true(h->probe);
+	assert_int_equal(h->detect, CONFIG_DETECT_PROBE);
 	assert_int_equal(h->line, 11);
 	assert_int_equal(config_profile(&c, h)->interval, 500000);
 	assert_int_equal(config_profile(&c, h)->multiplier, 4);
@@ -143,7 +143,7 @@ static void test_values(void **state)
 	assert_int_equal(h->priority, 100);
 	assert_int_equal(h->capacity, 100);
 	assert_int_equal(h->gue_port, 6080);
-	assert_false(h->probe);
+	assert_int_equal(h->detect, CONFIG_DETECT_NONE);
 	assert_int_equal(config_profile(&c, h)->interval, 50000000);
 
 	o = config_owner(&c, "web-a");

@@ -95,9 +95,30 @@ static void make_switch(struct config *c)
 		c->address6 = make_address(0xff00, true);
 }
 
+/* `all`: for hosts that do not say */
+static struct config_bfd make_bfd(bool all)
+{
+	struct config_bfd b = { 0 };
+
+	if (all || maybe())
+		b.min_tx = 1000 + below(1000000);
+	if (all || maybe())
+		b.min_rx = 1000 + below(1000000);
+	if (all || maybe())
+		b.multiplier = 1 + below(50);
+	if (maybe())
+		return b;
+	b.auth.type = CONFIG_BFD_NONE + below(3);
+	b.auth.id = below(256);
+	b.auth.key_file = make_path();
+	return b;
+}
+
 static void make_detection(struct config *c)
 {
 	size_t i;
+
+	c->bfd = make_bfd(true);
 
 	c->nr_profiles = below(4);
 	c->profiles = make_list(c->nr_profiles, sizeof(*c->profiles));
@@ -148,7 +169,8 @@ static void make_hosts(struct config *c)
 		h->priority = maybe() ? 100 : below(1000001);
 		h->capacity = maybe() ? 100 : 1 + below(1000000);
 		strcpy(h->profile, maybe() ? "" : c->profile);
-		h->probe = maybe();
+		h->detect = below(3);
+		h->bfd = make_bfd(false);
 	}
 }
 
