@@ -305,6 +305,15 @@ static bool is_our_fault(const struct bfd *b, uint64_t now)
 		(b->late_tx && now < b->late_tx + bfd_remote_detect_time(b)));
 }
 
+/* `ours`: it is our fault that there is no session. */
+static void excuse(struct bfd *b, bool ours, uint64_t now)
+{
+	if (b->remote.state == BFD_ADMIN_DOWN)
+		b->excused = NEVER;
+	else if (ours || b->excused == NEVER)
+		b->excused = now + patience(b);
+}
+
 enum bfd_discard bfd_receive(struct bfd *b, const struct bfd_packet *p,
 			     const uint8_t *data, uint64_t now,
 			     enum bfd_change *change)
@@ -338,8 +347,8 @@ enum bfd_discard bfd_receive(struct bfd *b, const struct bfd_packet *p,
 		enter(b, BFD_DOWN, BFD_DIAG_SIGNALED_DOWN, now);
 	else if (next != b->state)
 		enter(b, next, b->diag, now);
-	if (b->verdict == BFD_ALIVE && (excused || p->state == BFD_ADMIN_DOWN))
-		b->excused = now + patience(b);
+	if (b->verdict != BFD_DEAD)
+		excuse(b, excused, now);
 	if (b->state != BFD_UP)
 		return BFD_TAKEN;
 	b->excused = 0;
@@ -398,7 +407,8 @@ enum bfd_change bfd_check(struct bfd *b, uint64_t now)
 	if (b->state == BFD_UP || b->verdict == BFD_DEAD)
 		return BFD_SAME;
 	silent = b->silence >= bfd_detect_time(b);
-	if (now < b->excused && !(silent && b->verdict == BFD_ALIVE))
+	if (b->excused == NEVER ||
+	    (now < b->excused && !(silent && b->verdict == BFD_ALIVE)))
 		return BFD_SAME;
 	b->verdict = BFD_DEAD;
 	return BFD_WENT_DOWN;

@@ -16,12 +16,13 @@
  *   we were late with a packet, or were not running, it is excused. So it is
  *   if it falls silent right after we had been so late that it must have ended
  *   the session: we may have missed that it said so.
- * - One that ends it by AdminDown is excused for as long as it goes on to say
- *   so (RFC 5882 section 3.2: that is no failure).
+ * - One that ends it by AdminDown is not watched until it says otherwise: its
+ *   operator meant that, so it is no failure (RFC 5882).
  *
- * Who is excused is dead all the same when it is silent for the detection
- * time, or when there is no session again within twice the time that it may
- * take to begin one. In the same time a host is dead that never had a session.
+ * Who is excused, but for the last reason, is dead all the same when it is
+ * silent for the detection time, or when there is no session again within
+ * twice the time that it may take to begin one. In the same time a host is dead
+ * that never had a session.
  *
  * Times are nanoseconds of any one monotonic clock, intervals are microseconds
  * as on the wire. No pointers, so it may lie in shared memory.
@@ -75,7 +76,7 @@ struct bfd {
 	uint32_t listen; /* RequiredMinRxInterval in use */
 	uint64_t looked; /* last check */
 	uint64_t silence; /* that counts, since the last packet */
-	uint64_t excused; /* until then; 0: not */
+	uint64_t excused; /* until then; 0: not; UINT64_MAX: AdminDown */
 
 	uint32_t tx_sequence, rx_sequence; /* of authentication */
 	bool rx_sequence_known;

@@ -249,6 +249,13 @@ static void tell_move(struct batond *b, const struct note *n)
 		 causes[m->cause]);
 }
 
+/* Its operator has ended the session. */
+static bool is_unwatched(const struct note *n)
+{
+	return n->bfd.state == BFD_DOWN &&
+	       n->bfd.remote_state == BFD_ADMIN_DOWN;
+}
+
 static void tell(struct batond *b, const struct note *n)
 {
 	const char *host = host_name(b, n->host);
@@ -269,7 +276,8 @@ static void tell(struct batond *b, const struct note *n)
 			 n->bfd.used ? bfd_diag_label(n->bfd.diag) : "");
 		break;
 	case NOTE_BFD:
-		event_at(&b->events, n->at, LOG_L_NOTICE, "bfd",
+		event_at(&b->events, n->at,
+			 is_unwatched(n) ? LOG_L_WARNING : LOG_L_NOTICE, "bfd",
 			 json_pack("{s:s, s:s, s:s, s:s, s:s}", "host", host,
 				   "state", bfd_state_label(n->bfd.state),
 				   "diag", bfd_diag_label(n->bfd.diag),
@@ -278,11 +286,14 @@ static void tell(struct batond *b, const struct note *n)
 				   "remote_diag",
 				   bfd_diag_label(n->bfd.remote_diag)),
 			 "BFD session with %s is %s (%s); the host says %s "
-			 "(%s)",
+			 "(%s)%s",
 			 host, bfd_state_label(n->bfd.state),
 			 bfd_diag_label(n->bfd.diag),
 			 bfd_state_label(n->bfd.remote_state),
-			 bfd_diag_label(n->bfd.remote_diag));
+			 bfd_diag_label(n->bfd.remote_diag),
+			 is_unwatched(n) ? ": it is not watched until its "
+					   "operator ends that"
+					 : "");
 		break;
 	case NOTE_WORD:
 		event_at(&b->events, n->at, LOG_L_NOTICE, "host_word",

@@ -561,16 +561,43 @@ static void test_admin_down_is_no_death(void **state)
 
 	(void)state;
 	come_up();
-	p.min_tx = 1000000;
-	for (int i = 0; i < 100; i++) {
-		hear(p, &change);
-		assert_int_equal(b.state, BFD_DOWN);
-		assert_int_equal(listen_in_vain(now + S), BFD_SAME);
-	}
+	hear(p, &change);
+	assert_int_equal(b.state, BFD_DOWN);
+	assert_int_equal(b.diag, BFD_DIAG_SIGNALED_DOWN);
+	/* It need not say so again. */
+	assert_int_equal(listen_in_vain(now + 1000 * S), BFD_SAME);
 	assert_int_equal(b.verdict, BFD_ALIVE);
-	/* It must go on to say so. */
-	assert_int_equal(listen_in_vain(now + 2 * S - 1), BFD_SAME);
-	assert_int_equal(listen_in_vain(now + 1), BFD_WENT_DOWN);
+	/* Once it says something else it is watched: it must come up. */
+	hear_state(BFD_DOWN);
+	assert_int_equal(listen_in_vain(now + 30 * MS), BFD_WENT_DOWN);
+}
+
+static void test_up_after_admin_down(void **state)
+{
+	struct bfd_packet p = says(BFD_ADMIN_DOWN);
+	enum bfd_change change;
+
+	(void)state;
+	come_up();
+	hear(p, &change);
+	listen_in_vain(now + 1000 * S);
+	p = says(BFD_DOWN);
+	p.min_tx = 1000000;
+	hear(p, &change);
+	assert_int_equal(listen_in_vain(now + S), BFD_SAME);
+	assert_int_equal(hear_state(BFD_INIT), BFD_SAME);
+	assert_int_equal(b.state, BFD_UP);
+	assert_int_equal(listen_in_vain(now + 30 * MS), BFD_WENT_DOWN);
+}
+
+/* Dead is dead. */
+static void test_admin_down_of_the_dead(void **state)
+{
+	(void)state;
+	come_up();
+	assert_int_equal(listen_in_vain(now + S), BFD_WENT_DOWN);
+	hear_state(BFD_ADMIN_DOWN);
+	assert_int_equal(b.verdict, BFD_DEAD);
 }
 
 static void test_never_heard(void **state)
@@ -631,6 +658,8 @@ int main(void)
 		T(our_own_fault_unheard),
 		T(an_excuse_ends),
 		T(admin_down_is_no_death),
+		T(up_after_admin_down),
+		T(admin_down_of_the_dead),
 		T(never_heard),
 		T(admin_down_of_ours),
 	};
