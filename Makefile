@@ -28,7 +28,8 @@ DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libbpf-dev libxdp-dev libuv1-dev libyaml-dev libjansson-dev libmnl-dev \
 	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
 	libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
-	pyflakes3 iproute2 ethtool iputils-ping procps curl nginx-light mandoc
+	pyflakes3 iproute2 ethtool iputils-ping procps curl nginx-light mandoc \
+	frr bird2
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow=local
@@ -36,7 +37,8 @@ ifneq ($(findstring clang,$(CC)),)
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow
 endif
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng libcrypto
+PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng \
+	libcrypto
 CPPFLAGS += -D_GNU_SOURCE -DBATON_VERSION='"$(VERSION)"' \
 	-Iinclude -Iuser -Ibpf -I$(O)/skel
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -92,8 +94,7 @@ deps: ## install what is missing, with apt (as root)
 	@missing=; for p in $(DEPS); do \
 		dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	test -z "$$missing" || { echo "installing:$$missing" && \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -q -y --no-install-recommends $$missing; }
+		tests/harness/deps.sh $$missing; }
 
 # --- BPF programs -----------------------------------------------------------
 

@@ -110,7 +110,7 @@ def batond(lab, network):
         "switch": {"probe-key": str(key)},
         "ports": [{"interface": "up0"}, {"interface": "down0"}],
         "hosts": [{"name": "a", "address": "10.0.1.2", "profile": "vm"},
-                  {"name": "b", "address": "10.0.1.3", "probe": False},
+                  {"name": "b", "address": "10.0.1.3", "detect": "bfd"},
                   {"name": "far", "address": "203.0.113.9", "probe": False}],
         "owners": [{"name": "web-a", "host": "a", "standbys": ["b"]},
                    {"name": "alone", "host": "a", "standbys": ["far"]}],
@@ -139,8 +139,8 @@ def agent(lab, network, batond):
 
 
 def test_page_is_understood():
-    assert {"move", "service", "host", "owner", "event", "reason", "stats",
-            "traffic", "status"} == set(OBJECTS)
+    assert {"move", "service", "host", "bfd", "owner", "event", "reason",
+            "stats", "traffic", "status"} == set(OBJECTS)
     assert {"start", "stop", "move", "link_down"} <= set(kinds())
 
 
@@ -159,7 +159,8 @@ def test_hosts(batond, agent):
     assert probed["rtt_us"] is not None
     compare(OBJECTS["host"], probed, "host a")
     shape = {k: v for k, v in OBJECTS["host"].items() if k not in PROBED_ONLY}
-    compare(shape, other, "host b")
+    compare({**shape, "bfd": OBJECTS["bfd"]}, other, "host b")
+    assert other["bfd"] is not None and probed["bfd"] is None
 
 
 def test_owners(batond):

@@ -35,14 +35,15 @@ enum show_kind show_kind_of(const char *path)
 		const char *name;
 		enum show_kind kind;
 	} names[] = {
-		{ "state", SHOW_STATE },   { "word", SHOW_STATE },
-		{ "verdict", SHOW_STATE }, { "link", SHOW_STATE },
-		{ "flows", SHOW_COUNT },   { "packets", SHOW_COUNT },
-		{ "bytes", SHOW_BYTES },   { "packets_s", SHOW_COUNT },
-		{ "bits_s", SHOW_BITS },   { "flip_ns", SHOW_NS },
-		{ "rtt_us", SHOW_US },	   { "detect_ms", SHOW_MS },
-		{ "moved_ms", SHOW_AGO },  { "last_answer_ms", SHOW_AGO },
-		{ "swept_ms", SHOW_AGO },
+		{ "state", SHOW_STATE },	{ "word", SHOW_STATE },
+		{ "verdict", SHOW_STATE },	{ "link", SHOW_STATE },
+		{ "flows", SHOW_COUNT },	{ "packets", SHOW_COUNT },
+		{ "bytes", SHOW_BYTES },	{ "packets_s", SHOW_COUNT },
+		{ "bits_s", SHOW_BITS },	{ "flip_ns", SHOW_NS },
+		{ "rtt_us", SHOW_US },		{ "detect_ms", SHOW_MS },
+		{ "interval_ms", SHOW_MS },	{ "last_packet_ms", SHOW_AGO },
+		{ "since_ms", SHOW_AGO },	{ "moved_ms", SHOW_AGO },
+		{ "last_answer_ms", SHOW_AGO }, { "swept_ms", SHOW_AGO },
 	};
 
 	while (*path) {

@@ -315,7 +315,7 @@ static void read_pairs(struct reader *r, const struct place *p,
 
 		if (!f)
 			continue;
-		i = f - s->fields;
+		i = f - s->fields - f->alias;
 		bit = UINT64_C(1) << i;
 		if (given[i]) {
 			complain(r, p, key,

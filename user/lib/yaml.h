@@ -82,8 +82,8 @@ struct yaml_field {
 	size_t offset, size; /* of the member */
 	const char *unset; /* its value when not given; NULL: all zero */
 	bool required;
-	/* Another way to say what the field before it says, or one further
-	 * back: only read, never written, without a default. */
+	/* Another way to say what the field before it says: only read, never
+	 * written, without a default. */
 	bool alias;
 	bool (*needed)(const void *object); /* required if this says so */
 	uint64_t min, max; /* as stored; of LIST: max items, 0: any */

@@ -306,13 +306,56 @@ static void test_manual(void **state)
 	config_free(&c);
 }
 
+/* What a host does not say of BFD, detection: says; of auth: all or nothing. */
+static void test_bfd(void **state)
+{
+	struct config_bfd b;
+	struct config c;
+
+	(void)state;
+	expect_good(&c, "hosts:\n"
+			"- {name: a, address: 10.0.0.1, detect: bfd}\n"
+			"- name: b\n"
+			"  address: 10.0.0.2\n"
+			"  detect: bfd\n"
+			"  bfd: {min-tx: 50ms, multiplier: 7,\n"
+			"    auth: {type: sha1, key-file: /k2}}\n"
+			"- name: c\n"
+			"  address: 10.0.0.3\n"
+			"  detect: bfd\n"
+			"  bfd: {auth: {type: none}}\n"
+			"detection:\n"
+			"  bfd:\n"
+			"    min-rx: 3.3ms\n"
+			"    auth: {type: meticulous-sha1, id: 9,\n"
+			"      key-file: /k1}\n");
+	b = config_bfd(&c, config_host(&c, "a"));
+	assert_int_equal(b.min_tx, 10000);
+	assert_int_equal(b.min_rx, 3300);
+	assert_int_equal(b.multiplier, 3);
+	assert_int_equal(b.auth.type, CONFIG_BFD_METICULOUS_SHA1);
+	assert_int_equal(b.auth.id, 9);
+	assert_string_equal(b.auth.key_file, "/k1");
+	b = config_bfd(&c, config_host(&c, "b"));
+	assert_int_equal(b.min_tx, 50000);
+	assert_int_equal(b.min_rx, 3300);
+	assert_int_equal(b.multiplier, 7);
+	assert_int_equal(b.auth.type, CONFIG_BFD_SHA1);
+	assert_int_equal(b.auth.id, 0);
+	assert_string_equal(b.auth.key_file, "/k2");
+	b = config_bfd(&c, config_host(&c, "c"));
+	assert_int_equal(b.auth.type, CONFIG_BFD_NONE);
+	assert_null(b.auth.key_file);
+	config_free(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-		cmocka_unit_test(test_profiles), cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_file),	 cmocka_unit_test(test_example),
-		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_bfd),	cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_values),	cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_allowed), cmocka_unit_test(test_file),
+		cmocka_unit_test(test_example), cmocka_unit_test(test_manual),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -70,13 +70,21 @@ static void test_add(void **state)
 
 	good(f, add(f, "host",
 		    "{\"name\": \"c\", \"address\": \"10.0.0.3\", "
-		    "\"capacity\": 7, \"probe\": true}"));
+		    "\"capacity\": 7, \"detect\": \"bfd\"}"));
 	assert_int_equal(f->c.nr_hosts, 3);
 	h = config_host(&f->c, "c");
 	assert_non_null(h);
 	assert_int_equal(h->capacity, 7);
 	assert_int_equal(h->priority, 100);
 	assert_int_equal(h->line, 0);
+	assert_int_equal(h->detect, CONFIG_DETECT_BFD);
+	/* What an edit does not mention stays. */
+	good(f, set(f, "host", "{\"name\": \"c\", \"capacity\": 8}"));
+	h = config_host(&f->c, "c");
+	assert_int_equal(h->detect, CONFIG_DETECT_BFD);
+	good(f, set(f, "host", "{\"name\": \"c\", \"probe\": false}"));
+	h = config_host(&f->c, "c");
+	assert_int_equal(h->detect, CONFIG_DETECT_NONE);
 	good(f, add(f, "owner",
 		    "{\"name\": \"o\", \"host\": \"c\", \"standbys\": "
 		    "[\"a\"]}"));
