@@ -110,8 +110,8 @@ def batond(lab, network):
         "switch": {"probe-key": str(key)},
         "ports": [{"interface": "up0"}, {"interface": "down0"}],
         "hosts": [{"name": "a", "address": "10.0.1.2", "profile": "vm"},
-                  {"name": "b", "address": "10.0.1.3", "detect": "bfd"},
-                  {"name": "far", "address": "203.0.113.9", "probe": False}],
+                  {"name": "b", "address": "10.0.1.3", "probe": False},
+                  {"name": "far", "address": "203.0.113.9", "detect": "bfd"}],
         "owners": [{"name": "web-a", "host": "a", "standbys": ["b"]},
                    {"name": "alone", "host": "a", "standbys": ["far"]}],
         "services": [
@@ -155,12 +155,14 @@ def test_services(batond):
 
 
 def test_hosts(batond, agent):
-    probed, other, _ = batond.control("host.show")
+    probed, other, watched = batond.control("host.show")
     assert probed["rtt_us"] is not None
     compare(OBJECTS["host"], probed, "host a")
     shape = {k: v for k, v in OBJECTS["host"].items() if k not in PROBED_ONLY}
-    compare({**shape, "bfd": OBJECTS["bfd"]}, other, "host b")
-    assert other["bfd"] is not None and probed["bfd"] is None
+    compare(shape, other, "host b")
+    compare({**shape, "bfd": OBJECTS["bfd"]}, watched, "host far")
+    assert watched["bfd"] is not None
+    assert probed["bfd"] is None and other["bfd"] is None
 
 
 def test_owners(batond):

@@ -329,7 +329,7 @@ enum bfd_discard bfd_receive(struct bfd *b, const struct bfd_packet *p,
 		b->discarded[discard]++;
 		return discard;
 	}
-	/* Only now is it known to be the host's number. */
+	/* Only now is it known to be the host's (RFC 5880, erratum 7083). */
 	b->rx_sequence = p->sequence;
 	b->rx_sequence_known = p->authenticated;
 	take_remote(b, p, now);
