@@ -59,6 +59,9 @@ TEST_BPF_OBJS := $(TEST_BPF_SRCS:%.c=$(O)/%.o)
 SKELS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
 
 COMPONENTS := batond baton baton-host
+# what applications link
+LIBBATON_SRCS := $(wildcard user/libbaton/*.c)
+LIBBATON := $(O)/libbaton.a $(O)/libbaton.so
 LIB_SRCS := $(wildcard user/lib/*.c)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 
@@ -84,7 +87,7 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(BPF_OBJS) ## build everything
+all: $(PROGRAMS) $(BPF_OBJS) $(LIBBATON) ## build everything
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
@@ -147,6 +150,19 @@ $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
 $(foreach c,$(COMPONENTS),$(eval $(call component,$(c))))
+
+$(O)/libbaton.a: $(LIBBATON_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+$(O)/libbaton.so: $(LIBBATON_SRCS:%.c=$(O)/pic/%.o)
+	$(call say,LINK)
+	$(Q)$(CC) -shared -Wl,-soname,libbaton.so.0 -Wl,-z,relro,-z,now $^ -o $@
 
 # the bench's own program
 $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \

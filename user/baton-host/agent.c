@@ -8,13 +8,16 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "applications.h"
 #include "apply.h"
 #include "datapath.h"
+#include "lease.h"
 #include "lib/bpffs.h"
 #include "lib/ethtool.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
 #include "lib/rtnl.h"
+#include "word.h"
 
 struct agent {
 	const char *path; /* of the configuration */
@@ -24,6 +27,7 @@ struct agent {
 	uv_loop_t loop;
 	uv_signal_t hangup, terminate, interrupt;
 	uv_poll_t links;
+	struct applications applications;
 };
 
 int agent_config(struct config *c, const char *path)
@@ -117,6 +121,54 @@ static int attach_all(struct agent *a)
 	return err;
 }
 
+/* --- the lease ------------------------------------------------------------ */
+
+static int attach_lease(struct agent *a)
+{
+	const struct config *c = a->config;
+	char why[DATAPATH_WHY];
+	int program, err = 0;
+
+	if (!c->lease)
+		return 0;
+	program = datapath_lease_program(&a->datapath, why);
+	if (program < 0) {
+		log_error("%s", why);
+		return program;
+	}
+	for (size_t i = 0; i < c->nr_interfaces && !err; i++)
+		err = lease_attach(program, c->interfaces[i].name);
+	for (size_t i = 0; i < c->nr_lease_interfaces && !err; i++)
+		err = lease_attach(program, c->lease_interfaces[i].name);
+	close(program);
+	if (err)
+		log_error("lease: cannot put a TC program at the egress of all "
+			  "interfaces: %s",
+			  strerror(-err));
+	return err;
+}
+
+/* Off every interface that `keep` does not name; NULL: off all. */
+static void detach_lease(const struct config *keep)
+{
+	struct if_nameindex *all = if_nameindex(), *i;
+
+	for (i = all; i && i->if_index; i++) {
+		bool stays = false;
+
+		for (size_t n = 0;
+		     keep && keep->lease && n < keep->nr_interfaces; n++)
+			stays |= !strcmp(keep->interfaces[n].name, i->if_name);
+		for (size_t n = 0;
+		     keep && keep->lease && n < keep->nr_lease_interfaces; n++)
+			stays |= !strcmp(keep->lease_interfaces[n].name,
+					 i->if_name);
+		if (!stays)
+			lease_detach(i->if_name);
+	}
+	if_freenameindex(all);
+}
+
 /* Somebody took the program off: only a new start may put it back. */
 static void on_link(const struct rtnl_event *event, void *arg)
 {
@@ -175,6 +227,7 @@ static void on_hangup(uv_signal_t *signal, int number)
 	}
 	if (!apply(a, &fresh))
 		log_info("configuration read again");
+	config_swap_applications(&fresh, a->config);
 	config_free(a->config);
 	*a->config = fresh;
 }
@@ -219,7 +272,8 @@ static int start_loop(struct agent *a)
 static void close_handle(uv_handle_t *handle, void *arg)
 {
 	(void)arg;
-	uv_close(handle, NULL);
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
 }
 
 static void stop_loop(struct agent *a)
@@ -243,10 +297,14 @@ int agent_run(const char *config_path, struct config *c)
 	/* What the program needs to know comes before the program. */
 	err = apply(&a, c);
 	if (!err)
-		err = attach_all(&a);
+		err = attach_all(&a) ?: attach_lease(&a);
 	if (err)
 		goto out;
+	detach_lease(c);
 	err = start_loop(&a);
+	if (!err)
+		err = applications_start(&a.applications, &a.loop,
+					 &a.datapath.pins, c);
 	if (!err)
 		err = privileges_drop();
 	if (err) {
@@ -257,6 +315,7 @@ int agent_run(const char *config_path, struct config *c)
 		 c->bpffs);
 	uv_run(&a.loop, UV_RUN_DEFAULT);
 	log_info("ends; the XDP program stays, and answers probes");
+	applications_stop(&a.applications);
 	stop_loop(&a);
 out:
 	datapath_close(&a.datapath);
@@ -289,6 +348,7 @@ int agent_detach(const struct config *c)
 		err = err == -ENOENT ? 0 : err;
 		goto out;
 	}
+	detach_lease(NULL);
 	err = datapath_detach(&pins, NULL, why);
 	if (err)
 		log_error("%s", why);
@@ -319,6 +379,7 @@ int agent_say(const struct config *c, enum baton_host_word word)
 		return err;
 	}
 	pins.settings->word = word;
+	word_send(&pins);
 	pins_close(&pins);
 	return 0;
 }

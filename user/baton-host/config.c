@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "baton/heartbeat.h"
 #include "baton/host.h"
 #include "baton/probe.h"
 #include "lib/yaml.h"
@@ -25,6 +26,27 @@ static const char *check_unicast(const void *value)
 {
 	return addr_is_unicast(value) ? NULL
 				      : "the unicast address of one machine";
+}
+
+static bool is_connected(const void *object)
+{
+	const struct config_application *a = object;
+
+	return a->check == APP_TCP || a->check == APP_HTTP;
+}
+
+static bool is_command(const void *object)
+{
+	const struct config_application *a = object;
+
+	return a->check == APP_COMMAND;
+}
+
+static bool is_process(const void *object)
+{
+	const struct config_application *a = object;
+
+	return a->check == APP_PROCESS;
 }
 
 /* clang-format off */
@@ -61,6 +83,44 @@ static const struct yaml_schema address_schema = {
 	.line = offsetof(struct config_address, line),
 };
 
+static const struct yaml_word check_words[] = {
+#define X(name, label) { label, APP_##name },
+	APP_CHECKS(X)
+#undef X
+	{ 0 },
+};
+
+#define FIELD(member, key, kind, ...)                                          \
+	YAML_FIELD(struct config_application, member, key, kind, __VA_ARGS__)
+
+static const struct yaml_field application_fields[] = {
+	FIELD(name, "name", NAME, .required = true),
+	FIELD(check, "check", ENUM, .unset = "heartbeat",
+	      .words = check_words),
+	FIELD(address, "address", ADDRESS, .needed = is_connected),
+	FIELD(port, "port", INT, .min = 1, .max = 65535,
+	      .needed = is_connected),
+	FIELD(path, "path", STRING, .unset = "/", .check = check_path),
+	FIELD(command, "command", STRING, .needed = is_command),
+	FIELD(pidfile, "pidfile", STRING, .check = check_path,
+	      .needed = is_process),
+	FIELD(user, "user", STRING),
+	FIELD(limit_ms, "limit", DURATION, .unit = YAML_MS, .required = true,
+	      .min = 5, .max = 3600000),
+	FIELD(interval_ms, "interval", DURATION, .unit = YAML_MS,
+	      .unset = "1s", .min = 10, .max = 3600000),
+	FIELD(timeout_ms, "timeout", DURATION, .unit = YAML_MS,
+	      .unset = "1s", .min = 10, .max = 3600000),
+	{ 0 },
+};
+#undef FIELD
+
+static const struct yaml_schema application_schema = {
+	.what = "application", .size = sizeof(struct config_application),
+	.fields = application_fields,
+	.line = offsetof(struct config_application, line),
+};
+
 #define FIELD(member, key, kind, ...)                                          \
 	YAML_FIELD(struct config, member, key, kind, __VA_ARGS__)
 
@@ -82,6 +142,14 @@ static const struct yaml_field root_fields[] = {
 	YAML_LIST(struct config, vips, nr_vips, "vips", &address_schema,
 		  .max = BATON_HOST_MAX_VIPS),
 	FIELD(manage_vips, "manage_vips", BOOL),
+	FIELD(lease, "lease", BOOL, .unset = "yes"),
+	YAML_LIST(struct config, lease_interfaces, nr_lease_interfaces,
+		  "lease_interfaces", &interface_schema,
+		  .max = MAX_INTERFACES),
+	FIELD(heartbeats, "heartbeats", STRING,
+	      .unset = BATON_HEARTBEAT_SOCKET, .check = check_path),
+	YAML_LIST(struct config, applications, nr_applications, "applications",
+		  &application_schema, .max = BATON_PROBE_APPS),
 	{ 0 },
 };
 
@@ -165,6 +233,42 @@ static int check_addresses(const struct config *c, const char *file,
 	return err;
 }
 
+/* Names must differ, and so must what stands for them in probes. A limit must
+ * leave time for a check. */
+static int check_applications(const struct config *c, const char *file,
+			      struct config_errors *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < c->nr_applications; i++) {
+		const struct config_application *a = &c->applications[i];
+
+		for (size_t j = 0; j < i; j++)
+			if (baton_tag(a->name) ==
+			    baton_tag(c->applications[j].name))
+				err = config_error(e, file, a->line,
+						   "application %s: %s in line "
+						   "%d is the "
+						   "same, or has the same "
+						   "hash; another "
+						   "name is expected",
+						   a->name,
+						   c->applications[j].name,
+						   c->applications[j].line);
+		if (a->check != APP_HEARTBEAT &&
+		    a->limit_ms < a->interval_ms + (a->check == APP_PROCESS
+							    ? 0
+							    : a->timeout_ms))
+			err = config_error(e, file, a->line,
+					   "application %s: its limit is "
+					   "shorter than interval and timeout "
+					   "together, so it would fail between "
+					   "two good checks",
+					   a->name);
+	}
+	return err;
+}
+
 static int finish(struct config *c, const char *file, int err,
 		  struct config_errors *e)
 {
@@ -178,7 +282,7 @@ static int finish(struct config *c, const char *file, int err,
 				   "switches: the list is empty; the "
 				   "addresses that the switch sends from are "
 				   "expected");
-	more = check_addresses(c, file, e);
+	more = check_addresses(c, file, e) ?: check_applications(c, file, e);
 	return err ? err : more;
 }
 
@@ -202,19 +306,57 @@ void config_free(struct config *c)
 	yaml_clear(&root_schema, c);
 }
 
-const char *config_needs_restart(const struct config *from,
-				 const struct config *to)
+void config_swap_applications(struct config *a, struct config *b)
+{
+	struct config_application *list = a->applications;
+
+	a->applications = b->applications;
+	b->applications = list;
+}
+
+static bool same_interfaces(const struct config_interface *a, size_t nr_a,
+			    const struct config_interface *b, size_t nr_b)
 {
 	size_t i;
 
+	if (nr_a != nr_b)
+		return false;
+	for (i = 0; i < nr_a; i++)
+		if (strcmp(a[i].name, b[i].name))
+			return false;
+	return true;
+}
+
+static bool same_applications(const struct config *a, const struct config *b)
+{
+	size_t i;
+
+	if (a->nr_applications != b->nr_applications)
+		return false;
+	for (i = 0; i < a->nr_applications; i++)
+		if (!yaml_equal(&application_schema, &a->applications[i],
+				&b->applications[i]))
+			return false;
+	return true;
+}
+
+const char *config_needs_restart(const struct config *from,
+				 const struct config *to)
+{
 	if (from->mode != to->mode)
 		return "mode";
 	if (strcmp(from->bpffs, to->bpffs))
 		return "bpffs";
-	if (from->nr_interfaces != to->nr_interfaces)
+	if (!same_interfaces(from->interfaces, from->nr_interfaces,
+			     to->interfaces, to->nr_interfaces))
 		return "interfaces";
-	for (i = 0; i < from->nr_interfaces; i++)
-		if (strcmp(from->interfaces[i].name, to->interfaces[i].name))
-			return "interfaces";
+	if (from->lease != to->lease ||
+	    !same_interfaces(from->lease_interfaces, from->nr_lease_interfaces,
+			     to->lease_interfaces, to->nr_lease_interfaces))
+		return "lease";
+	if (strcmp(from->heartbeats, to->heartbeats))
+		return "heartbeats";
+	if (!same_applications(from, to))
+		return "applications";
 	return NULL;
 }

@@ -171,6 +171,21 @@ int datapath_attach(struct datapath *d, const char *ifname, enum xdp_mode mode,
 	return err;
 }
 
+int datapath_lease_program(struct datapath *d, char why[DATAPATH_WHY])
+{
+	struct host_bpf *skel = open_program(&d->pins);
+	int err, fd;
+
+	if (!skel)
+		return fail(-errno, why, "cannot open the TC program");
+	bpf_program__set_autoload(skel->progs.baton_host, false);
+	err = host_bpf__load(skel);
+	fd = err ? err : dup(bpf_program__fd(skel->progs.baton_lease));
+	host_bpf__destroy(skel);
+	return fd < 0 ? fail(fd, why, "the kernel does not load the TC program")
+		      : fd;
+}
+
 static bool named(const struct config *c, const char *ifname)
 {
 	size_t i;

@@ -36,4 +36,7 @@ int datapath_attach(struct datapath *d, const char *ifname, enum xdp_mode mode,
 int datapath_detach(const struct pins *p, const struct config *keep,
 		    char why[DATAPATH_WHY]);
 
+/* The TC program, loaded: a descriptor, or a negative errno with `why`. */
+int datapath_lease_program(struct datapath *d, char why[DATAPATH_WHY]);
+
 #endif

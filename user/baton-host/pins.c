@@ -63,6 +63,15 @@ void pins_init(struct pins *p)
 		p->fd[i] = -1;
 }
 
+static int map(int fd, size_t size, void **memory)
+{
+	*memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*memory != MAP_FAILED)
+		return 0;
+	*memory = NULL;
+	return -errno;
+}
+
 int pins_open(struct pins *p, const char *dir)
 {
 	uint32_t id = 0;
@@ -75,16 +84,14 @@ int pins_open(struct pins *p, const char *dir)
 		if (i == PIN_settings)
 			p->settings_id = id;
 	}
-	if (!err) {
-		void *memory = mmap(NULL, sizeof(*p->settings),
-				    PROT_READ | PROT_WRITE, MAP_SHARED,
-				    p->fd[PIN_settings], 0);
-
-		if (memory == MAP_FAILED)
-			err = -errno;
-		else
-			p->settings = memory;
-	}
+	if (!err)
+		err = map(p->fd[PIN_settings], sizeof(*p->settings),
+			  (void **)&p->settings) ?:
+		      map(p->fd[PIN_applications],
+			  BATON_PROBE_APPS * sizeof(*p->applications),
+			  (void **)&p->applications) ?:
+		      map(p->fd[PIN_lease], sizeof(*p->lease),
+			  (void **)&p->lease);
 	if (!err && p->settings->abi != BATON_HOST_ABI)
 		err = -EPROTO;
 	if (err)
@@ -98,7 +105,14 @@ void pins_close(struct pins *p)
 
 	if (p->settings)
 		munmap(p->settings, sizeof(*p->settings));
+	if (p->applications)
+		munmap(p->applications,
+		       BATON_PROBE_APPS * sizeof(*p->applications));
+	if (p->lease)
+		munmap(p->lease, sizeof(*p->lease));
 	p->settings = NULL;
+	p->applications = NULL;
+	p->lease = NULL;
 	for (i = 0; i < NR_PINS; i++) {
 		if (p->fd[i] >= 0)
 			close(p->fd[i]);

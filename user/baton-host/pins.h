@@ -20,7 +20,9 @@ extern const char *const pin_names[NR_PINS];
 
 struct pins {
 	int fd[NR_PINS];
-	struct baton_host_settings *settings; /* mapped */
+	struct baton_host_settings *settings; /* mapped, so the next */
+	struct baton_host_app *applications; /* BATON_PROBE_APPS */
+	struct baton_host_lease *lease;
 	uint32_t settings_id;
 };
 

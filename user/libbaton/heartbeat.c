@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "baton/heartbeat.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "baton/host.h"
+
+struct baton_heartbeat {
+	struct baton_heartbeat_page *page;
+	int socket;
+};
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int s, err;
+
+	if (strlen(path) >= sizeof(at.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(at.sun_path, path);
+	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (s < 0)
+		return -errno;
+	if (!connect(s, (struct sockaddr *)&at, sizeof(at)))
+		return s;
+	err = -errno;
+	close(s);
+	return err;
+}
+
+/* The answer: an errno as a number, and with 0 the page's descriptor. */
+static int receive_page(int s)
+{
+	int32_t status = 0;
+	struct iovec iov = { &status, sizeof(status) };
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control.room) };
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(s, &msg, MSG_CMSG_CLOEXEC) != sizeof(status))
+		return -EPROTO;
+	if (status)
+		return status < 0 ? status : -EPROTO;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(fd)))
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+int baton_heartbeat_open(struct baton_heartbeat **to, const char *name,
+			 const char *path)
+{
+	struct baton_heartbeat *h = calloc(1, sizeof(*h));
+	int fd, err;
+
+	if (!h)
+		return -ENOMEM;
+	h->socket = connect_to(path ? path : BATON_HEARTBEAT_SOCKET);
+	if (h->socket < 0) {
+		err = h->socket;
+		free(h);
+		return err;
+	}
+	if (send(h->socket, name, strlen(name), MSG_NOSIGNAL) < 0)
+		fd = -errno;
+	else
+		fd = receive_page(h->socket);
+	if (fd >= 0) {
+		h->page = mmap(NULL, sizeof(*h->page), PROT_READ | PROT_WRITE,
+			       MAP_SHARED, fd, 0);
+		err = h->page == MAP_FAILED ? -errno : 0;
+		close(fd);
+	} else {
+		err = fd;
+	}
+	if (!err) {
+		*to = h;
+		return 0;
+	}
+	close(h->socket);
+	free(h);
+	return err;
+}
+
+void baton_heartbeat_beat(struct baton_heartbeat *h)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	__atomic_store_n(&h->page->beat,
+			 t.tv_sec * UINT64_C(1000000000) + t.tv_nsec,
+			 __ATOMIC_RELAXED);
+}
+
+void baton_heartbeat_close(struct baton_heartbeat *h)
+{
+	if (!h)
+		return;
+	__atomic_store_n(&h->page->beat, 0, __ATOMIC_RELAXED);
+	munmap(h->page, sizeof(*h->page));
+	close(h->socket);
+	free(h);
+}
