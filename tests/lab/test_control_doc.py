@@ -88,7 +88,7 @@ def compare(shape, value, where):
 
 # --- the switch --------------------------------------------------------------
 
-PROBED_ONLY = {"probes", "answers", "late", "bogus", "forged", "unsent",
+PROBED_ONLY = {"applications", "probes", "answers", "late", "bogus", "forged", "unsent",
                "last_answer_ms"}
 
 

@@ -112,6 +112,15 @@ static const struct verb host_verbs[] = {
 	  .run = remote_ask,
 	  .request = "host.drain",
 	  .print = show_nothing },
+	{ .name = "maintenance",
+	  .synopsis = "NAME [on|off]",
+	  .help = "nothing moves from it or to it by itself",
+	  .first = FIRST_NAME,
+	  .keywords = drain_words,
+	  .on = "on",
+	  .run = remote_ask,
+	  .request = "host.maintenance",
+	  .print = show_nothing },
 };
 
 static const struct verb owner_verbs[] = {
@@ -213,6 +222,16 @@ static const struct verb status_verbs[] = {
 	  .print = show_status },
 };
 
+static const struct verb maintenance_verbs[] = {
+	{ .synopsis = "[on|off]",
+	  .help = "nothing moves by itself, until it is off again",
+	  .keywords = drain_words,
+	  .on = "on",
+	  .run = remote_ask,
+	  .request = "maintenance",
+	  .print = show_nothing },
+};
+
 static const struct verb config_verbs[] = {
 	{ .name = "show",
 	  .help = "the running configuration, as a file",
@@ -241,6 +260,8 @@ const struct object command_objects[] = {
 	{ "stats", "packets and bytes", VERBS(stats_verbs) },
 	{ "status", "the switch at a glance", VERBS(status_verbs) },
 	{ "config", "the running configuration", VERBS(config_verbs) },
+	{ "maintenance", "leave everything where it is",
+	  VERBS(maintenance_verbs) },
 	{ "reload", "apply the configuration file", VERBS(reload_verbs) },
 	{ 0 },
 };

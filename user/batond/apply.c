@@ -134,21 +134,27 @@ static void cluster_host(struct batond *b, const struct config_host *h,
 	c->priority = h->priority;
 	c->capacity = h->capacity;
 	b->drains[id] = h->drain;
+	c->maintenance = h->maintenance;
 	c->draining = h->drain ||
 		      b->prober.target[id].word == BATON_WORD_DRAINING;
 	if (id > b->cluster.max_host)
 		b->cluster.max_host = id;
+	b->prober.target[id].lease =
+		h->lease ? detect_lease_us(config_profile(to, h)) : 0;
+	c->failed = apps_failed(&b->apps, b->prober.target[id].app);
 }
 
 /* --- owners ------------------------------------------------------------------ */
 
 /* With the lock held. */
-static void cluster_owner(struct batond *b, const struct config_owner *o,
-			  uint16_t id, const uint16_t moved[BATON_MAX_HOSTS])
+static void cluster_owner(struct batond *b, const struct config *to,
+			  const struct config_owner *o, uint16_t id,
+			  const uint16_t moved[BATON_MAX_HOSTS])
 {
 	struct cluster_owner *c = &b->cluster.owner[id];
 
 	b->news.owner[id].tag = baton_tag(o->name);
+	c->needs = apps_needed(&b->apps, to, o->name);
 	c->policy = o->policy;
 	c->drain = o->drain;
 	c->home = ids_find(&b->hosts, o->host);
@@ -270,6 +276,14 @@ static void write_settings(struct batond *b, const struct config *c)
 		.min_move_interval = c->min_move_interval_ms * 1000000ULL,
 		.max_down_percent = c->max_down_percent,
 		.down_window = 1000000000ULL,
+		.dampening = {
+			.half_life = c->dampening.half_life_ms * 1000000ULL,
+			.suppress = c->dampening.suppress,
+			.reuse = c->dampening.reuse,
+			.longest = c->dampening.max_ms * 1000000ULL,
+		},
+		.maintenance = c->maintenance,
+		.dry_run = c->dry_run,
 	};
 }
 
@@ -294,6 +308,7 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 			   ids_find(&b->hosts, to->hosts[i].name));
 	prober_lock(&b->prober);
 	write_settings(b, to);
+	apps_configure(&b->apps, to);
 	for (size_t i = 0; i < to->nr_hosts; i++) {
 		uint16_t id = ids_find(&b->hosts, to->hosts[i].name);
 
@@ -306,7 +321,7 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 	for (size_t i = 0; i < to->nr_owners; i++) {
 		uint16_t id = ids_find(&b->owners, to->owners[i].name);
 
-		cluster_owner(b, &to->owners[i], id, moved);
+		cluster_owner(b, to, &to->owners[i], id, moved);
 		write_owner(b, &to->owners[i], id);
 	}
 	cluster_plan(&b->cluster);

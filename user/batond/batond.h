@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "apps.h"
 #include "cluster.h"
 #include "config.h"
 #include "dataplane.h"
@@ -27,6 +28,8 @@ enum note_kind {
 	NOTE_DOWN,
 	NOTE_WORD,
 	NOTE_BFD,
+	NOTE_APP,
+	NOTE_DAMPED,
 	NOTE_MOVE,
 	NOTE_HELD,
 };
@@ -45,9 +48,15 @@ struct note {
 	uint64_t at; /* ns, CLOCK_BOOTTIME */
 	uint64_t silent; /* ns since the last answer (DOWN) */
 	uint64_t flip_ns; /* time that the store took (MOVE) */
+	uint32_t unanswered; /* probes, of the last that were sent (DOWN) */
+	uint64_t rtt; /* ns, the last that was measured (DOWN) */
+	struct probe_app app; /* APP */
+	uint32_t penalty; /* DAMPED */
+	bool suppressed; /* likewise; else free again */
 	struct move move;
 	enum hold_cause held;
 	uint32_t nr_held;
+	uint16_t held_owner, held_to; /* the first of them */
 };
 
 #define NOTES_MAX 16384
@@ -106,6 +115,7 @@ struct batond {
 	alignas(BATOND_ALIGN) struct cluster cluster;
 	struct prober prober;
 	struct news news;
+	struct apps apps;
 	bool drains[BATON_MAX_HOSTS]; /* the operator wants it */
 	struct note notes[NOTES_MAX];
 	uint32_t nr_notes, lost_notes;

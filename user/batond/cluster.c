@@ -18,10 +18,14 @@ static void result_begin(struct cluster_result *r)
 	r->held = HOLD_NONE;
 }
 
-static void hold(struct cluster_result *r, enum hold_cause cause)
+static void hold(struct cluster_result *r, enum hold_cause cause,
+		 uint16_t owner, uint16_t to)
 {
-	if (!r->nr_held++)
-		r->held = cause;
+	if (r->nr_held++)
+		return;
+	r->held = cause;
+	r->held_owner = owner;
+	r->held_to = to;
 }
 
 static void move(struct cluster *c, uint16_t owner, uint16_t to,
@@ -69,6 +73,8 @@ static enum hold_cause held_by(const struct cluster *c,
 			       const struct cluster_owner *o, uint16_t to,
 			       bool mass_death, uint64_t now)
 {
+	if (c->guards.maintenance || (o->host && c->host[o->host].maintenance))
+		return HOLD_MAINTENANCE;
 	if (o->host && mass_death)
 		return HOLD_MASS_DEATH;
 	if (!to)
@@ -76,7 +82,7 @@ static enum hold_cause held_by(const struct cluster *c,
 	if (o->host && o->moved &&
 	    age(now, o->moved) < c->guards.min_move_interval)
 		return HOLD_TOO_SOON;
-	return HOLD_NONE;
+	return c->guards.dry_run ? HOLD_DRY_RUN : HOLD_NONE;
 }
 
 static uint16_t successor(const struct cluster *c,
@@ -87,15 +93,33 @@ static uint16_t successor(const struct cluster *c,
 	return plan_can_take(c, o, o->next) ? o->next : plan_choose(c, o);
 }
 
-/* Is it an owner of `host`, or (host 0) an orphan? Forced ones are neither. */
-static bool is_affected(const struct cluster *c, uint16_t owner, uint16_t host)
+/*
+ * Is it an owner of `host` that must go, or (host 0) an orphan? Forced ones are
+ * neither. If only an application has failed, not all owners must go.
+ */
+static bool is_affected(const struct cluster *c, uint16_t owner, uint16_t host,
+			enum move_cause cause)
 {
 	const struct cluster_owner *o = &c->owner[owner];
 
 	if (o->forced)
 		return false;
-	return host ? o->exists && o->host == host
-		    : cluster_is_orphan(c, owner);
+	if (!host)
+		return cluster_is_orphan(c, owner);
+	return o->exists && o->host == host &&
+	       (cause != MOVE_APP_FAILED || o->needs & c->host[host].failed);
+}
+
+/* Why an owner moves that has a host: it is down, or just its application. */
+static enum move_cause cause_of(const struct cluster *c,
+				const struct cluster_owner *o,
+				enum move_cause cause)
+{
+	if (!o->host)
+		return MOVE_RESCUE;
+	if (cause == MOVE_HOST_DOWN && c->host[o->host].state != HOST_DOWN)
+		return MOVE_APP_FAILED;
+	return cause;
 }
 
 /*
@@ -111,21 +135,21 @@ static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 
 	plan_begin(c);
 	for (uint16_t i = 1; i <= c->max_owner; i++)
-		if (is_affected(c, i, host) &&
+		if (is_affected(c, i, host, cause) &&
 		    plan_can_take(c, &c->owner[i], c->owner[i].next))
 			plan_take(c, c->owner[i].next, flows);
 	for (uint16_t i = 1; i <= c->max_owner; i++) {
 		struct cluster_owner *o = &c->owner[i];
-		enum move_cause why = o->host ? cause : MOVE_RESCUE;
+		enum move_cause why = cause_of(c, o, cause);
 		enum hold_cause held;
 		uint16_t to;
 
-		if (!is_affected(c, i, host))
+		if (!is_affected(c, i, host, cause))
 			continue;
 		to = successor(c, o, why);
 		held = held_by(c, o, to, mass_death, now);
 		if (held != HOLD_NONE) {
-			hold(r, held);
+			hold(r, held, i, to);
 			continue;
 		}
 		if (to != o->next)
@@ -154,6 +178,8 @@ void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
 	if (c->host[host].state != HOST_DOWN) {
 		c->host[host].state = HOST_DOWN;
 		c->host[host].went_down = now;
+		dampening_down(&c->host[host].dampening, &c->guards.dampening,
+			       now);
 		c->stale = true;
 	}
 	relocate(c, host, MOVE_HOST_DOWN, now, r);
@@ -171,6 +197,17 @@ void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 			c->owner[i].forced = false;
 	relocate(c, 0, MOVE_RESCUE, now, r);
 	cluster_plan(c);
+}
+
+void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
+		       uint64_t now, struct cluster_result *r)
+{
+	result_begin(r);
+	if (!has_host(c, host) || c->host[host].failed == failed)
+		return;
+	c->host[host].failed = failed;
+	c->stale = true;
+	relocate(c, host, MOVE_APP_FAILED, now, r);
 }
 
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
@@ -199,6 +236,10 @@ void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r)
 {
 	result_begin(r);
+	for (uint16_t i = 1; i <= c->max_host; i++)
+		if (dampening_tick(&c->host[i].dampening, &c->guards.dampening,
+				   now))
+			c->stale = true;
 	relocate(c, 0, MOVE_HOST_DOWN, now, r);
 	if (c->stale)
 		cluster_plan(c);

@@ -13,6 +13,9 @@
  *    by every host. The home comes first where order decides.
  *  - A host that is draining or not up takes nothing over by itself. One that
  *    is UNKNOWN is shown as the next only if no other is left.
+ *  - Nor does one that is in maintenance, or that is suppressed because it
+ *    went down too often (dampening.h), or on which an application has failed
+ *    that the owner needs.
  *  - An owner whose host is down and that nobody can take over stays there:
  *    if the host was not dead after all, it goes on.
  *  - By hand and with force everything goes; an owner that was forced upon a
@@ -26,6 +29,7 @@
 
 #include "baton/abi.h"
 #include "config.h"
+#include "dampening.h"
 
 #define HOST_STATES(X)                                                         \
 	X(ABSENT, "absent") /* no such host */                                 \
@@ -47,6 +51,9 @@ struct cluster_host {
 	uint32_t capacity; /* relative, at least 1 */
 	uint64_t flows; /* as last counted, for least-loaded */
 	uint64_t went_down; /* ns, for the guard against mass death */
+	bool maintenance; /* nothing of it moves by itself, nor to it */
+	uint64_t failed; /* applications that have failed there, a bit each */
+	struct dampening dampening;
 };
 
 struct cluster_owner {
@@ -59,6 +66,7 @@ struct cluster_owner {
 	uint16_t next; /* decided beforehand; 0: nobody could */
 	uint32_t epoch;
 	uint64_t moved; /* ns, of the last move; 0: never */
+	uint64_t needs; /* applications that its services need, a bit each */
 	bool forced; /* upon a host that was not up, and has not been since */
 };
 
@@ -68,6 +76,9 @@ struct cluster_guards {
 	uint32_t max_down_percent; /* of the hosts that were up, if 2 or more
 				    * of them died within down_window */
 	uint64_t down_window; /* ns in which deaths count as "at once" */
+	struct dampening_rule dampening;
+	bool maintenance; /* nothing moves by itself */
+	bool dry_run; /* likewise, but told is what would have moved */
 };
 
 struct cluster {
@@ -84,17 +95,20 @@ struct cluster {
 	} taken[BATON_MAX_HOSTS];
 };
 
-/* No host plays the owner: it has none, or one that is down. */
+/* No host plays the owner: it has none, or one that is down, or on which an
+ * application has failed that it needs. */
 static inline bool cluster_is_orphan(const struct cluster *c, uint16_t owner)
 {
 	const struct cluster_owner *o = &c->owner[owner];
 
-	return o->exists && (!o->host || c->host[o->host].state == HOST_DOWN);
+	return o->exists && (!o->host || c->host[o->host].state == HOST_DOWN ||
+			     o->needs & c->host[o->host].failed);
 }
 
 /* Why an owner moved, or did not. */
 #define MOVE_CAUSES(X)                                                         \
 	X(HOST_DOWN, "host down")                                              \
+	X(APP_FAILED, "application failed")                                    \
 	X(FAILOVER, "failover by hand")                                        \
 	X(FAILBACK, "failback by hand")                                        \
 	X(RESCUE, "orphan, a host came up")                                    \
@@ -119,6 +133,8 @@ struct move {
 	X(NONE, "")                                                            \
 	X(NO_STANDBY, "no standby is up")                                      \
 	X(TOO_SOON, "moved too recently (min_move_interval)")                  \
+	X(MAINTENANCE, "maintenance: nothing moves by itself")                 \
+	X(DRY_RUN, "dry run: it would have moved")                             \
 	X(MASS_DEATH, "most hosts died at once: the switch itself is "         \
 		      "suspected (max_down_percent)")
 
@@ -134,6 +150,7 @@ struct cluster_result {
 	uint32_t nr_moves;
 	uint32_t nr_held; /* owners that should have moved */
 	enum hold_cause held; /* why, of the first of them */
+	uint16_t held_owner, held_to; /* the first, and where to; 0: nowhere */
 };
 
 /* Decide `next` of every owner anew. Call after any change of hosts, owners,
@@ -150,6 +167,9 @@ void cluster_plan(struct cluster *c);
  * caller (cluster_plan, once the words are stored) or to cluster_retry. The
  * others plan again.
  *
+ * cluster_host_apps is told which applications have failed on a host now; the
+ * owners that need one of them move, and no others.
+ *
  * A removed host becomes ABSENT, and what it played moves without guards; what
  * nobody can take over is left with host 0.
  */
@@ -157,6 +177,8 @@ void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
 		       struct cluster_result *r);
 void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 		     struct cluster_result *r);
+void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
+		       uint64_t now, struct cluster_result *r);
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 			  struct cluster_result *r);
 

@@ -76,29 +76,44 @@ static json_t *del(struct batond *b, const json_t *request,
 	return running_drop(b, kind, name, why);
 }
 
-static json_t *drain(struct batond *b, const json_t *request,
-		     char why[COMMAND_WHY])
+static const json_t *needed_on(const json_t *request, char why[COMMAND_WHY])
+{
+	const json_t *on = json_object_get(request, "on");
+
+	if (json_is_boolean(on))
+		return on;
+	snprintf(why, COMMAND_WHY, "field \"on\": expected true or false");
+	return NULL;
+}
+
+/* "drain" of "host.drain": a field of the object, set by its own name. */
+static json_t *set_flag(struct batond *b, const json_t *request,
+			char why[COMMAND_WHY])
 {
 	const char *name = needed_name(request, why);
-	const json_t *on = json_object_get(request, "on");
+	const json_t *on = name ? needed_on(request, why) : NULL;
 	char kind[16], *yaml;
 	json_t *object, *answer;
 
-	if (!name)
+	if (!on)
 		return NULL;
-	if (!json_is_boolean(on)) {
-		snprintf(why, COMMAND_WHY,
-			 "field \"on\": expected true or false");
-		return NULL;
-	}
 	kind_of(request, kind);
-	object = json_pack("{s:s, s:b}", "name", name, "drain",
+	object = json_pack("{s:s, s:b}", "name", name,
+			   strchr(text(request, "do"), '.') + 1,
 			   json_is_true(on));
 	yaml = json_dumps(object, JSON_COMPACT);
 	answer = running_put(b, kind, yaml, true, why);
 	free(yaml);
 	json_decref(object);
 	return answer;
+}
+
+static json_t *maintenance(struct batond *b, const json_t *request,
+			   char why[COMMAND_WHY])
+{
+	const json_t *on = needed_on(request, why);
+
+	return on ? running_set_maintenance(b, json_is_true(on), why) : NULL;
 }
 
 /* --- moves -------------------------------------------------------------------- */
@@ -150,17 +165,19 @@ static const struct {
 	{ "host.add", add },
 	{ "host.set", set },
 	{ "host.del", del },
-	{ "host.drain", drain },
+	{ "host.drain", set_flag },
+	{ "host.maintenance", set_flag },
 	{ "owner.show", show_owners },
 	{ "owner.add", add },
 	{ "owner.set", set },
 	{ "owner.del", del },
-	{ "owner.drain", drain },
+	{ "owner.drain", set_flag },
 	{ "owner.failover", failover },
 	{ "owner.failback", failback },
 	{ "event.show", show_events },
 	{ "event.watch", show_events },
 	{ "config.show", show_config },
+	{ "maintenance", maintenance },
 	{ "reload", reload },
 };
 

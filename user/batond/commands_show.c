@@ -183,7 +183,54 @@ static json_t *detect_ms(const struct batond *b, const struct config_host *h,
 	}
 }
 
-/* With the lock held, for what the prober's thread writes. */
+static json_t *dampening_json(const struct batond *b,
+			      const struct cluster_host *c)
+{
+	const struct dampening_rule *rule = &b->cluster.guards.dampening;
+	uint64_t now = clock_ns();
+	uint64_t until = dampening_until(&c->dampening, rule);
+
+	if (!rule->half_life)
+		return json_null();
+	return json_pack("{s:i, s:b, s:o}", "penalty",
+			 (int)dampening_penalty(&c->dampening, rule, now),
+			 "suppressed", c->dampening.suppressed != 0, "reuse_ms",
+			 until ? json_real(until > now ? (until - now) / 1e6
+						       : 0)
+			       : json_null());
+}
+
+static const char *const app_states[] = {
+#define X(name, label) label,
+	BATON_APP_STATES(X)
+#undef X
+};
+
+/* Those that the host tells of, also if no service names them. */
+static json_t *apps_json(const struct batond *b, const struct prober_target *t)
+{
+	json_t *all = json_array();
+
+	for (int i = 0; i < BATON_PROBE_APPS; i++) {
+		const struct probe_app *a = &t->app[i];
+		uint64_t bit = apps_tagged(&b->apps, a->tag);
+
+		if (!a->tag)
+			continue;
+		json_array_append_new(
+			all,
+			json_pack(
+				"{s:o, s:I, s:s, s:i}", "name",
+				bit ? json_string(
+					      b->apps.name[__builtin_ctzll(bit)])
+				    : json_null(),
+				"tag", (json_int_t)a->tag, "state",
+				app_states[a->state], "age_ms", (int)a->age));
+	}
+	return all;
+}
+
+/* With the lock held, for what the prober writes. */
 static json_t *host_json(const struct batond *b, const struct config_host *h)
 {
 	uint16_t id = ids_find(&b->hosts, h->name);
@@ -194,11 +241,13 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 	uint64_t flows;
 	json_t *owners = owners_of(b, &b->cluster, id, &flows);
 	json_t *j = json_pack(
-		"{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:i}",
+		"{s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
+		"s:i}",
 		"name", h->name, "id", id, "address",
 		addr_format(&h->address, address), "forward",
 		forwards[h->forward], "state", host_states[c->state],
-		"draining", c->draining, "word",
+		"draining", c->draining, "maintenance", c->maintenance,
+		"dampening", dampening_json(b, c), "word",
 		t->active && t->detect.answers ? json_string(words[t->word])
 					       : json_null(),
 		"interface", string_or_null(b->path_to[id].interface), "mac",
@@ -221,6 +270,8 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 			     "rtt_us",
 			     t->active ? rtt_json(&t->detect) : json_null(),
 			     "traffic", traffic_json(b, b->dp.host_stats, id)));
+	if (t->active)
+		json_object_set_new(j, "applications", apps_json(b, t));
 	if (t->active)
 		json_object_update_new(
 			j,

@@ -14,6 +14,7 @@
 
 #include "baton/abi.h"
 #include "baton/maps.h"
+#include "baton/probe.h"
 #include "detect.h"
 #include "lib/addr.h"
 #include "lib/config_errors.h"
@@ -99,6 +100,8 @@ struct config_host {
 	enum config_detect detect;
 	struct config_bfd bfd; /* see config_bfd() */
 	bool drain; /* takes no owner over; its owners get no new connections */
+	bool maintenance; /* nothing moves from it or to it by itself */
+	bool lease; /* it speaks for VIPs only while it answers probes */
 	int line;
 };
 
@@ -125,6 +128,7 @@ struct config_service {
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or CONFIG_IPSEC */
 	uint16_t port; /* host byte order; 0: every port ("any") */
 	bool client_hash; /* affinity: client */
+	char application[BATON_APP_NAME_LEN]; /* what serves it; "": unknown */
 	struct config_service_owner *owners;
 	size_t nr_owners;
 	int line;
@@ -169,6 +173,13 @@ struct config {
 	int detection_line;
 	uint32_t startup_grace_ms; /* default 3000 */
 	uint32_t min_move_interval_ms; /* between moves of one owner; 0 */
+	bool maintenance; /* nothing moves by itself */
+	bool dry_run;
+	struct {
+		uint32_t half_life_ms; /* 0: off */
+		uint32_t suppress, reuse;
+		uint32_t max_ms;
+	} dampening;
 	uint32_t max_down_percent; /* of hosts at once, default 60: when
 				       * more die together, nothing moves */
 	struct {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "config_check.h"
+#include "apps.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -395,6 +396,54 @@ static void free_indexes(struct check *k)
 	config_index_free(&k->macs);
 }
 
+/* What stands for applications in probes, and in the cluster, has its limits. */
+static void check_applications(struct check *k)
+{
+	const struct config_service *seen[APPS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->c->nr_services; i++) {
+		const struct config_service *s = &k->c->services[i];
+		char text[OTHER_TEXT];
+		size_t j = 0;
+
+		if (!s->application[0])
+			continue;
+		while (j < n && strcmp(seen[j]->application, s->application) &&
+		       baton_tag(seen[j]->application) !=
+			       baton_tag(s->application))
+			j++;
+		if (j == APPS_MAX) {
+			wrong(k, SUBJECT("service", s),
+			      "application: \"%s\" is one more than the %d "
+			      "that can be told apart",
+			      s->application, APPS_MAX);
+			return;
+		}
+		if (j == n)
+			seen[n++] = s;
+		else if (strcmp(seen[j]->application, s->application))
+			wrong(k, SUBJECT("service", s),
+			      "application: \"%s\" has the same hash as \"%s\" "
+			      "of %s; another name is expected",
+			      s->application, seen[j]->application,
+			      other(SUBJECT("service", seen[j]), text));
+	}
+}
+
+static void check_dampening(struct check *k)
+{
+	const struct config *c = k->c;
+	struct subject guards = { "guards", NULL, 0 };
+
+	if (c->dampening.half_life_ms &&
+	    c->dampening.reuse >= c->dampening.suppress)
+		wrong(k, guards,
+		      "dampening: reuse is %u; expected less than suppress, "
+		      "which is %u",
+		      c->dampening.reuse, c->dampening.suppress);
+}
+
 static void check_all(struct check *k)
 {
 	const struct config *c = k->c;
@@ -421,6 +470,8 @@ static void check_all(struct check *k)
 	for (i = 0; i < c->nr_services; i++)
 		check_service(k, &c->services[i]);
 	check_profile(k, detection, c->profile);
+	check_applications(k);
+	check_dampening(k);
 }
 
 int config_check(const struct config *c, const char *file, bool sound,

@@ -259,6 +259,8 @@ static const struct yaml_field host_fields[] = {
 	FIELD(detect, "probe", ENUM, .words = probe_words, .alias = true),
 	YAML_WITHIN(struct OBJECT, bfd, "bfd", &host_bfd_schema),
 	FIELD(drain, "drain", BOOL),
+	FIELD(maintenance, "maintenance", BOOL),
+	FIELD(lease, "lease", BOOL),
 	{ 0 },
 };
 #undef OBJECT
@@ -307,6 +309,7 @@ static const struct yaml_field service_fields[] = {
 	FIELD(port, "port", INT, .words = port_words, .min = 1,
 	      .max = UINT16_MAX, .needed = service_has_port),
 	FIELD(client_hash, "affinity", ENUM, .words = affinity_words),
+	FIELD(application, "application", NAME),
 	YAML_LIST(struct OBJECT, owners, nr_owners, "owners",
 		  &service_owner_schema, .max = OWNERS_MAX, .required = true),
 	{ 0 },
@@ -350,11 +353,32 @@ static const struct yaml_field detection_fields[] = {
 	{ 0 },
 };
 
+static const struct yaml_field dampening_fields[] = {
+	FIELD(dampening.half_life_ms, "half_life", DURATION,
+	      .unit = YAML_MS, .max = 24 * 3600 * 1000),
+	FIELD(dampening.suppress, "suppress", INT, .unset = "4000",
+	      .max = 1000000),
+	FIELD(dampening.reuse, "reuse", INT, .unset = "1500",
+	      .max = 1000000),
+	FIELD(dampening.max_ms, "max", DURATION, .unset = "5m",
+	      .unit = YAML_MS, .max = 24 * 3600 * 1000),
+	{ 0 },
+};
+
+static const struct yaml_schema dampening_schema = {
+	.size = sizeof(struct config),
+	.fields = dampening_fields,
+	.flow = true,
+};
+
 static const struct yaml_field guard_fields[] = {
 	FIELD(min_move_interval_ms, "min_move_interval", DURATION,
 	      .unit = YAML_MS, .max = 24 * 3600 * 1000),
 	FIELD(max_down_percent, "max_down", PERCENT, .unset = "60%",
 	      .min = 1, .max = 100),
+	FIELD(maintenance, "maintenance", BOOL),
+	FIELD(dry_run, "dry_run", BOOL),
+	YAML_SECTION(struct config, "dampening", &dampening_schema),
 	{ 0 },
 };
 

@@ -179,3 +179,10 @@ enum detect_change detect_check(struct detect *d, uint64_t now)
 	d->in_a_row = 0;
 	return DETECT_WENT_DOWN;
 }
+
+uint32_t detect_lease_us(const struct detect_profile *p)
+{
+	uint64_t us = p->interval * p->multiplier / 1000 * 9 / 10;
+
+	return us < UINT32_MAX ? us : UINT32_MAX;
+}

@@ -93,4 +93,11 @@ enum detect_change detect_answer(struct detect *d, uint64_t sequence,
  */
 enum detect_change detect_check(struct detect *d, uint64_t now);
 
+/*
+ * How long after an answer the host may speak, in us: less than the time after
+ * which it can be declared dead, by a tenth, so that it is silent before
+ * another one speaks whatever the two clocks make of a second.
+ */
+uint32_t detect_lease_us(const struct detect_profile *p);
+
 #endif

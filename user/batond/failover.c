@@ -68,6 +68,8 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 	if (r->nr_held)
 		note(b, &(struct note){ .kind = NOTE_HELD,
 					.at = start,
+					.held_owner = r->held_owner,
+					.held_to = r->held_to,
 					.held = r->held,
 					.nr_held = r->nr_held });
 	if (b->nr_notes)
@@ -102,6 +104,41 @@ static struct note_bfd note_bfd(const struct batond *b, uint16_t host)
 /* Too large for a stack; only touched with the lock held. */
 static struct cluster_result result;
 
+/* What the applications of a host are now, if that is something new. */
+static void note_apps(struct batond *b, uint16_t host, uint64_t now)
+{
+	const struct prober_target *t = &b->prober.target[host];
+	uint64_t had = b->cluster.host[host].failed;
+
+	for (int i = 0; i < BATON_PROBE_APPS; i++) {
+		uint64_t bit = apps_tagged(&b->apps, t->app[i].tag);
+		bool failed = t->app[i].state == BATON_APP_FAILED;
+
+		if (bit && failed != !!(had & bit))
+			note(b, &(struct note){ .kind = NOTE_APP,
+						.host = host,
+						.at = now,
+						.app = t->app[i] });
+	}
+}
+
+/* Did it become one that goes up and down too often, or is that over? */
+static void note_dampening(struct batond *b, uint16_t host, bool was,
+			   uint64_t now)
+{
+	const struct dampening *d = &b->cluster.host[host].dampening;
+
+	if (was == !!d->suppressed)
+		return;
+	note(b,
+	     &(struct note){ .kind = NOTE_DAMPED,
+			     .host = host,
+			     .at = now,
+			     .suppressed = d->suppressed,
+			     .penalty = dampening_penalty(
+				     d, &b->cluster.guards.dampening, now) });
+}
+
 void failover_change(void *arg, uint16_t host, enum prober_change what,
 		     uint64_t now)
 {
@@ -112,6 +149,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 			  .at = now,
 			  .word = t->word,
 			  .bfd = note_bfd(b, host) };
+	bool suppressed = h->dampening.suppressed;
 
 	result.nr_moves = 0;
 	result.nr_held = 0;
@@ -126,12 +164,18 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	case PROBER_DOWN:
 		n.kind = NOTE_DOWN;
 		n.silent = now - last_heard(b, host);
+		n.unanswered = t->detect.unanswered;
+		n.rtt = t->detect.rtt_last;
 		cluster_host_down(&b->cluster, host, now, &result);
 		break;
 	case PROBER_BFD:
 		n.kind = NOTE_BFD;
 		break;
 	case PROBER_APPS:
+		note_apps(b, host, now);
+		cluster_host_apps(&b->cluster, host,
+				  apps_failed(&b->apps, t->app), now, &result);
+		failover_carry_out(b, &result);
 		return;
 	case PROBER_WORD:
 		n.kind = NOTE_WORD;
@@ -144,6 +188,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		break;
 	}
 	note(b, &n);
+	note_dampening(b, host, suppressed, now);
 	failover_carry_out(b, &result);
 	eventfd_write(b->notes_fd, 1);
 }
@@ -179,9 +224,15 @@ void failover_tick(void *arg, uint64_t now)
 {
 	struct batond *b = arg;
 
+	static bool was[BATON_MAX_HOSTS];
+
+	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
+		was[i] = b->cluster.host[i].dampening.suppressed;
 	result.nr_moves = 0;
 	result.nr_held = 0;
 	cluster_retry(&b->cluster, now, &result);
+	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
+		note_dampening(b, i, was[i], now);
 	/* What is still held was told when it was held. */
 	result.nr_held = 0;
 	failover_carry_out(b, &result);
@@ -256,9 +307,43 @@ static bool is_unwatched(const struct note *n)
 	       n->bfd.remote_state == BFD_ADMIN_DOWN;
 }
 
+static void tell_app(struct batond *b, const struct note *n)
+{
+	uint64_t bit = apps_tagged(&b->apps, n->app.tag);
+	const char *name = bit ? b->apps.name[__builtin_ctzll(bit)] : "?";
+	const char *host = host_name(b, n->host);
+	bool failed = n->app.state == BATON_APP_FAILED;
+
+	event_at(&b->events, n->at, failed ? LOG_L_WARNING : LOG_L_NOTICE,
+		 "application",
+		 json_pack("{s:s, s:s, s:b, s:i}", "host", host, "application",
+			   name, "failed", failed, "age_ms", (int)n->app.age),
+		 failed ? "application %s on host %s has failed: no sign of "
+			  "life for %u ms, or its process has ended"
+			: "application %s on host %s is up (last sign of life "
+			  "%u ms ago)",
+		 name, host, n->app.age);
+}
+
+/* What the silence was that condemned a host. */
+#define FACTS 128
+static const char *facts(const struct note *n, char text[FACTS])
+{
+	if (n->bfd.used)
+		snprintf(text, FACTS, "no BFD packet for %.1f ms; session: %s",
+			 n->silent / 1e6, bfd_diag_label(n->bfd.diag));
+	else
+		snprintf(text, FACTS,
+			 "no answer for %.1f ms, to the last %u probes (round "
+			 "trip before: %.0f us)",
+			 n->silent / 1e6, n->unanswered, n->rtt / 1e3);
+	return text;
+}
+
 static void tell(struct batond *b, const struct note *n)
 {
 	const char *host = host_name(b, n->host);
+	char text[FACTS];
 
 	switch (n->kind) {
 	case NOTE_UP:
@@ -268,12 +353,10 @@ static void tell(struct batond *b, const struct note *n)
 		break;
 	case NOTE_DOWN:
 		event_at(&b->events, n->at, LOG_L_WARNING, "host_down",
-			 json_pack("{s:s, s:f}", "host", host, "detect_ms",
-				   n->silent / 1e6),
-			 "host %s is down: no %s for %.1f ms%s%s", host,
-			 n->bfd.used ? "BFD packet" : "answer", n->silent / 1e6,
-			 n->bfd.used ? "; session: " : "",
-			 n->bfd.used ? bfd_diag_label(n->bfd.diag) : "");
+			 json_pack("{s:s, s:f, s:i, s:f}", "host", host,
+				   "detect_ms", n->silent / 1e6, "unanswered",
+				   (int)n->unanswered, "rtt_us", n->rtt / 1e3),
+			 "host %s is down: %s", host, facts(n, text));
 		break;
 	case NOTE_BFD:
 		event_at(&b->events, n->at,
@@ -301,15 +384,41 @@ static void tell(struct batond *b, const struct note *n)
 				   words[n->word]),
 			 "host %s says: %s", host, words[n->word]);
 		break;
+	case NOTE_APP:
+		tell_app(b, n);
+		break;
+	case NOTE_DAMPED:
+		event_at(&b->events, n->at,
+			 n->suppressed ? LOG_L_WARNING : LOG_L_NOTICE,
+			 "dampening",
+			 json_pack("{s:s, s:b, s:i}", "host", host,
+				   "suppressed", n->suppressed, "penalty",
+				   (int)n->penalty),
+			 n->suppressed ? "host %s goes down too often (penalty "
+					 "%u): "
+					 "it takes nothing over for a while"
+				       : "host %s has been quiet (penalty %u): "
+					 "it may "
+					 "take owners over again",
+			 host, n->penalty);
+		break;
 	case NOTE_MOVE:
 		tell_move(b, n);
 		break;
 	case NOTE_HELD:
 		event_at(&b->events, n->at, LOG_L_ERROR, "held",
-			 json_pack("{s:i, s:s}", "owners", (int)n->nr_held,
-				   "cause", hold_causes[n->held]),
-			 "%u owner%s not moved: %s", n->nr_held,
-			 n->nr_held == 1 ? "" : "s", hold_causes[n->held]);
+			 json_pack("{s:i, s:s, s:s, s:o}", "owners",
+				   (int)n->nr_held, "cause",
+				   hold_causes[n->held], "owner",
+				   owner_name(b, n->held_owner), "to",
+				   name_or_null(host_name(b, n->held_to),
+						n->held_to)),
+			 "%u owner%s not moved (%s%s to %s): %s", n->nr_held,
+			 n->nr_held == 1 ? "" : "s",
+			 owner_name(b, n->held_owner),
+			 n->nr_held == 1 ? "" : " and others",
+			 n->held_to ? host_name(b, n->held_to) : "nobody",
+			 hold_causes[n->held]);
 		break;
 	}
 }

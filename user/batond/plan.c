@@ -26,8 +26,11 @@ uint64_t plan_share(const struct cluster *c, uint16_t host)
 static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
 			 uint16_t host, enum host_state state)
 {
-	return host && host != o->host && c->host[host].state == state &&
-	       !c->host[host].draining;
+	const struct cluster_host *h = &c->host[host];
+
+	return host && host != o->host && h->state == state && !h->draining &&
+	       !h->maintenance && !h->dampening.suppressed &&
+	       !(h->failed & o->needs);
 }
 
 bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,

@@ -166,6 +166,18 @@ json_t *running_drop(struct batond *b, const char *kind, const char *name,
 	return edited(b, &to, kind, name, why);
 }
 
+json_t *running_set_maintenance(struct batond *b, bool on, char *why)
+{
+	struct config_errors errors = { 0 };
+	struct config to = { 0 };
+
+	if (config_copy(&to, &b->config))
+		return refuse(&to, &errors, why);
+	to.maintenance = on;
+	return edited(b, &to, "guards",
+		      on ? "maintenance: yes" : "maintenance: no", why);
+}
+
 /* What only a start can change; it loses no packet, so nothing is lost by
  * leaving it to that. */
 static void tell_postponed(struct batond *b, const struct config *to)

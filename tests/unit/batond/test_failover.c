@@ -156,7 +156,9 @@ static void test_a_host_dies(void **state)
 	assert_number(e, "mono_ns", now);
 	assert_text(e, "host", "a");
 	assert_text(e, "severity", "warning");
-	assert_text(e, "text", "host a is down: no answer for 30.5 ms");
+	assert_text(e, "text",
+		    "host a is down: no answer for 30.5 ms, to "
+		    "the last 0 probes (round trip before: 0 us)");
 	assert_true(json_real_value(json_object_get(e, "detect_ms")) == 30.5);
 	json_decref(e);
 	e = the_event(seq, "move");
@@ -222,7 +224,9 @@ static void test_nobody_is_left(void **state)
 	assert_number(e, "owners", 1);
 	assert_text(e, "cause", "no standby is up");
 	assert_text(e, "severity", "error");
-	assert_text(e, "text", "1 owner not moved: no standby is up");
+	assert_text(e, "text",
+		    "1 owner not moved (oa to nobody): no "
+		    "standby is up");
 	json_decref(e);
 
 	/* told once, however long it takes */
