@@ -17,6 +17,8 @@ BENCH ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= /lib/systemd/system
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
@@ -208,6 +210,11 @@ install: all ## install programs, manual pages, units and completion
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	for u in $(UNITS); do sed 's|@SBINDIR@|$(SBINDIR)|' $$u \
 		> $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
+	install -D -m 644 $(O)/libbaton.a $(DESTDIR)$(LIBDIR)/libbaton.a
+	install -m 755 $(O)/libbaton.so $(DESTDIR)$(LIBDIR)/libbaton.so.0
+	ln -sf libbaton.so.0 $(DESTDIR)$(LIBDIR)/libbaton.so
+	install -D -m 644 include/baton/heartbeat.h \
+		$(DESTDIR)$(INCLUDEDIR)/baton/heartbeat.h
 	install -D -m 644 user/baton/completion.bash $(DESTDIR)$(BASHDIR)/baton
 	for m in $(MAN); do install -D -m 644 $$m \
 		$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
@@ -215,7 +222,9 @@ install: all ## install programs, manual pages, units and completion
 uninstall: ## remove what install put there
 	for p in $(COMPONENTS); do rm -f $(DESTDIR)$(SBINDIR)/$$p; done
 	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
-	rm -f $(DESTDIR)$(BASHDIR)/baton
+	rm -f $(DESTDIR)$(BASHDIR)/baton $(DESTDIR)$(LIBDIR)/libbaton.a \
+		$(DESTDIR)$(LIBDIR)/libbaton.so $(DESTDIR)$(LIBDIR)/libbaton.so.0 \
+		$(DESTDIR)$(INCLUDEDIR)/baton/heartbeat.h
 	for m in $(MAN); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 

@@ -70,17 +70,22 @@ class Host:
     def address(self):
         return near(self.outer, self.number, 2)
 
+    @property
+    def heartbeats(self):
+        return self.network.lab.dir / f"{self.name}-heartbeats"
+
     def entry(self, **more):
         """In the switch's configuration."""
         return {"name": self.name, "address": self.address,
                 "forward": self.forward, **more}
 
-    def start_agent(self):
+    def start_agent(self, **more):
         config = {"interface": "h0", "bpffs": str(self.pins),
                   "mode": self.network.mode,
                   "probe-key": str(self.network.key),
                   "switches": [near(f, self.number, 1) for f in (4, 6)],
-                  "vips": self.network.vips, "manage-vips": True}
+                  "vips": self.network.vips, "manage-vips": True,
+                  "heartbeats": str(self.heartbeats), **more}
         self.agent = self.network.lab.baton_host(
             self.ns, json.dumps(config), f"{self.name}-agent")
         self.agent.wait_output("ready;")

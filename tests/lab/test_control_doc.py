@@ -88,8 +88,8 @@ def compare(shape, value, where):
 
 # --- the switch --------------------------------------------------------------
 
-PROBED_ONLY = {"applications", "probes", "answers", "late", "bogus", "forged", "unsent",
-               "last_answer_ms"}
+PROBED_ONLY = {"applications", "probes", "answers", "late", "bogus",
+               "forged", "unsent", "last_answer_ms"}
 
 
 @pytest.fixture(scope="module")

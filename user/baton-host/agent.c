@@ -379,6 +379,8 @@ int agent_say(const struct config *c, enum baton_host_word word)
 		return err;
 	}
 	pins.settings->word = word;
+	for (uint32_t i = 0; i < BATON_PROBE_APPS; i++)
+		pins_map_page(&pins, i, -1);
 	word_send(&pins);
 	pins_close(&pins);
 	return 0;

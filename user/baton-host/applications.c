@@ -143,6 +143,9 @@ static int start_one(struct applications *all, uint32_t index,
 	err = find_user(a);
 	if (err)
 		return err;
+	/* Who has a page of a former agent's still beats in it. */
+	if (c->check == APP_HEARTBEAT)
+		pins_map_page(all->pins, index, -1);
 	write_record(a);
 	return c->check == APP_HEARTBEAT && !c->pidfile
 		       ? 0
@@ -150,7 +153,7 @@ static int start_one(struct applications *all, uint32_t index,
 }
 
 int applications_start(struct applications *all, uv_loop_t *loop,
-		       const struct pins *pins, const struct config *c)
+		       struct pins *pins, const struct config *c)
 {
 	bool heartbeats = false;
 	int err = 0;

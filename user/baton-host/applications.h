@@ -32,7 +32,7 @@ struct application {
 
 struct applications {
 	uv_loop_t *loop;
-	const struct pins *pins;
+	struct pins *pins;
 	struct application one[BATON_PROBE_APPS];
 	size_t nr;
 	int listener; /* -1: none */
@@ -45,7 +45,7 @@ struct applications {
  * that was watched before is kept.
  */
 int applications_start(struct applications *all, uv_loop_t *loop,
-		       const struct pins *pins, const struct config *c);
+		       struct pins *pins, const struct config *c);
 
 /* Stop watching; the loop must run once more. Records stay as they are. */
 void applications_stop(struct applications *all);

@@ -72,6 +72,7 @@ static int make_page(const struct application *a)
 		close(fd);
 		return err;
 	}
+	pins_map_page(a->all->pins, a->index, fd);
 	return fd;
 }
 

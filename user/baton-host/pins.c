@@ -72,6 +72,29 @@ static int map(int fd, size_t size, void **memory)
 	return -errno;
 }
 
+static int open_page(const struct pins *p, uint32_t index)
+{
+	uint32_t id;
+
+	if (bpf_map_lookup_elem(p->fd[PIN_heartbeats], &index, &id))
+		return -1;
+	return bpf_map_get_fd_by_id(id);
+}
+
+void pins_map_page(struct pins *p, uint32_t index, int fd)
+{
+	const size_t size = sizeof(*p->page[0]);
+	int opened = fd < 0 ? open_page(p, index) : -1;
+	void *page = mmap(NULL, size, PROT_READ, MAP_SHARED,
+			  fd < 0 ? opened : fd, 0);
+
+	if (p->page[index])
+		munmap((void *)p->page[index], size);
+	p->page[index] = page == MAP_FAILED ? NULL : page;
+	if (opened >= 0)
+		close(opened);
+}
+
 int pins_open(struct pins *p, const char *dir)
 {
 	uint32_t id = 0;
@@ -110,6 +133,11 @@ void pins_close(struct pins *p)
 		       BATON_PROBE_APPS * sizeof(*p->applications));
 	if (p->lease)
 		munmap(p->lease, sizeof(*p->lease));
+	for (i = 0; i < BATON_PROBE_APPS; i++) {
+		if (p->page[i])
+			munmap((void *)p->page[i], sizeof(*p->page[i]));
+		p->page[i] = NULL;
+	}
 	p->settings = NULL;
 	p->applications = NULL;
 	p->lease = NULL;

@@ -23,6 +23,8 @@ struct pins {
 	struct baton_host_settings *settings; /* mapped, so the next */
 	struct baton_host_app *applications; /* BATON_PROBE_APPS */
 	struct baton_host_lease *lease;
+	/* Pages in `heartbeats`, NULL: none; see pins_map_page(). */
+	const struct baton_heartbeat_page *page[BATON_PROBE_APPS];
 	uint32_t settings_id;
 };
 
@@ -33,6 +35,10 @@ void pins_init(struct pins *p);
  * follow another version of baton/host.h. */
 int pins_open(struct pins *p, const char *dir);
 void pins_close(struct pins *p);
+
+/* Have page[index] be that of the map `fd`, -1: of the one that is there, for
+ * which CAP_SYS_ADMIN is needed. NULL if there is none. */
+void pins_map_page(struct pins *p, uint32_t index, int fd);
 
 /* Remove those that are there. */
 void pins_unpin(const char *dir);

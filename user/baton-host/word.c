@@ -17,20 +17,11 @@
 static uint64_t last_sign(const struct pins *pins, uint32_t index,
 			  const struct baton_host_app *a)
 {
-	struct baton_heartbeat_page page = { 0 };
-	uint32_t id, zero = 0;
-	int fd;
+	const struct baton_heartbeat_page *page = pins->page[index];
 
 	if (!(a->flags & BATON_HOST_APP_HEARTBEAT))
 		return a->alive;
-	if (bpf_map_lookup_elem(pins->fd[PIN_heartbeats], &index, &id))
-		return 0;
-	fd = bpf_map_get_fd_by_id(id);
-	if (fd < 0)
-		return 0;
-	bpf_map_lookup_elem(fd, &zero, &page);
-	close(fd);
-	return page.beat;
+	return page ? __atomic_load_n(&page->beat, __ATOMIC_RELAXED) : 0;
 }
 
 /* As the XDP program does: bpf/host_apps.h. */
