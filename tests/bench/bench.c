@@ -76,7 +76,6 @@ int bench_enter(const char *netns)
 struct bpf_object *bench_open(const char *dir, const char *name,
 			      const void *constants, size_t size)
 {
-	struct bpf_program *program;
 	struct bpf_object *obj;
 	struct bpf_map *map;
 	char path[4096];
@@ -87,11 +86,6 @@ struct bpf_object *bench_open(const char *dir, const char *name,
 	if (!obj) {
 		bench_fail(-errno, "%s", path);
 		return NULL;
-	}
-	/* As baton's programs are loaded: one jump table takes both. */
-	bpf_object__for_each_program(program, obj)
-	{
-		bpf_program__set_expected_attach_type(program, 0);
 	}
 	if (!constants)
 		return obj;

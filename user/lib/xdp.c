@@ -166,15 +166,11 @@ static void tell(const char *ifname, int native_err,
 /* --- kinds of programs ----------------------------------------------------- */
 
 /* XDP programs need no attach type, unless it is that of a map's entry. */
-static void clear_attach_type(struct bpf_program *program)
-{
-	bpf_program__set_expected_attach_type(program, 0);
-}
-
 void xdp_make_callable(struct bpf_program *program)
 {
-	clear_attach_type(program);
-	if (!xdp_can_share())
+	if (xdp_can_share())
+		bpf_program__set_expected_attach_type(program, 0);
+	else
 		bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);
 }
 
@@ -239,7 +235,6 @@ static int alone(struct bpf_object *obj, const char *program, int ifindex,
 	struct bpf_program *p = bpf_object__find_program_by_name(obj, program);
 	int err, fd;
 
-	clear_attach_type(p);
 	err = bpf_object__load(obj);
 	if (err)
 		return err;
