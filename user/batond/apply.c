@@ -115,6 +115,8 @@ static void watch_host(struct batond *b, const struct config *to,
 		prober_set(p, id, &h->address, config_profile(to, h));
 	else
 		prober_clear(p, id);
+	p->target[id].lease = h->lease ? detect_lease_us(config_profile(to, h))
+				       : 0;
 	if (h->detect == CONFIG_DETECT_BFD)
 		prober_set_bfd(p, id, &h->address, bfd);
 	else
@@ -139,9 +141,6 @@ static void cluster_host(struct batond *b, const struct config_host *h,
 		      b->prober.target[id].word == BATON_WORD_DRAINING;
 	if (id > b->cluster.max_host)
 		b->cluster.max_host = id;
-	b->prober.target[id].lease =
-		h->lease ? detect_lease_us(config_profile(to, h)) : 0;
-	c->failed = apps_failed(&b->apps, b->prober.target[id].app);
 }
 
 /* --- owners ------------------------------------------------------------------ */
@@ -317,6 +316,8 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 				b->cluster.host[id] = b->cluster.host[old];
 		cluster_host(b, &to->hosts[i], id);
 		watch_host(b, to, &to->hosts[i], id, &bfd[i]);
+		b->cluster.host[id].failed =
+			apps_failed(&b->apps, b->prober.target[id].app);
 	}
 	for (size_t i = 0; i < to->nr_owners; i++) {
 		uint16_t id = ids_find(&b->owners, to->owners[i].name);

@@ -121,6 +121,7 @@ void prober_set(struct prober *p, uint16_t host, const struct addr *address,
 void prober_clear(struct prober *p, uint16_t host)
 {
 	p->target[host].active = false;
+	memset(p->target[host].app, 0, sizeof(p->target[host].app));
 	p->target[host].word = BATON_WORD_UP; /* nobody's any more */
 }
 
