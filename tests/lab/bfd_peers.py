@@ -11,6 +11,7 @@ from harness.lab import run
 
 from network import near
 
+RUN = Path("/run/frr")
 SETTINGS = {"tx": 100, "rx": 100, "multiplier": 3}  # ms
 
 
@@ -39,13 +40,17 @@ class Peer:
 
 
 class Frr(Peer):
-    """Knows: echo of nothing, no authentication; 10 ms at least."""
+    """Knows no authentication, and no interval under 10 ms."""
 
     def argv(self):
         # It makes this directory, whatever it is told of others.
-        place = f"{self.host.network.lab.name}-{self.host.name}"
-        self.host.network.lab.defer(shutil.rmtree,
-                                    Path("/run/frr") / place, True)
+        lab = self.host.network.lab
+        place = f"{lab.name}-{self.host.name}"
+        if not RUN.exists():
+            RUN.mkdir()
+            shutil.chown(RUN, "frr", "frr")
+            lab.defer(RUN.rmdir)
+        lab.defer(shutil.rmtree, RUN / place, True)
         config = self.dir / "bfdd.conf"
         config.write_text("bfd\n " + "\n  ".join(
             [self.peer(), *self.lines()]) + "\n")
@@ -131,5 +136,5 @@ class Bird(Peer):
 
 KINDS = {"frr": Frr, "bird": Bird}
 
-for kind in ("/usr/lib/frr/bfdd", "/usr/sbin/bird"):
-    assert os.access(kind, os.X_OK), f"{kind} is missing: make deps"
+for program in ("/usr/lib/frr/bfdd", "/usr/sbin/bird"):
+    assert os.access(program, os.X_OK), f"{program} is missing: make deps"

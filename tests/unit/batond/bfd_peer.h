@@ -116,4 +116,31 @@ static inline void come_up(void)
 	assert_false(b.polling);
 }
 
+/* The next one by the clock. */
+static inline struct bfd_packet turn(void)
+{
+	now = b.next_tx;
+	return due();
+}
+
+/* Nothing is heard; check like a driver that is never late, up to `until`. */
+static inline enum bfd_change listen_in_vain(uint64_t until)
+{
+	struct bfd_packet p;
+
+	while (now < until) {
+		uint64_t next = bfd_deadline(&b);
+		enum bfd_change change;
+
+		now = next > now ? next : now;
+		now = now < until ? now : until;
+		change = bfd_check(&b, now);
+		if (change)
+			return change;
+		if (bfd_transmit(&b, now, 0, &p))
+			bfd_sent(&b, now);
+	}
+	return BFD_SAME;
+}
+
 #endif

@@ -411,6 +411,18 @@ static void test_forgeries(void **state)
 	assert_int_equal(hear_sequence(1003), BFD_TAKEN);
 }
 
+/* The ablation of the above: without a key, one packet is enough. */
+static void test_without_a_key_a_forgery_is_believed(void **state)
+{
+	struct bfd_packet p = says(BFD_DOWN);
+	uint8_t data[BFD_PACKET_MAX];
+
+	(void)state;
+	come_up();
+	assert_int_equal(offer(data, bfd_packet_write(&p, data)), BFD_TAKEN);
+	assert_int_equal(b.state, BFD_DOWN);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(test_##name, setup)
@@ -425,6 +437,7 @@ int main(void)
 		T(wrong_authentication),
 		T(ours_are_signed),
 		T(forgeries),
+		T(without_a_key_a_forgery_is_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
