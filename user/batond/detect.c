@@ -13,6 +13,16 @@
  */
 #define PATIENCE 4
 
+/* Least interval of a burst. */
+#define BURST_INTERVAL 1000000ULL
+
+/* Bursts are that many times `multiplier` intervals apart, from one's start to
+ * the next one's: twice `multiplier` probes among eight times as many. */
+#define BURSTS_APART 8
+
+/* A probe of a burst has this many round trips for its answer. */
+#define BURST_ROUND_TRIPS 4
+
 static uint64_t later(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -66,6 +76,62 @@ static uint64_t verdict(const struct detect *d)
 		     d->sent[probe % DETECT_WINDOW] + p->interval / 2);
 }
 
+/* --- bursts ----------------------------------------------------------------- */
+
+static uint64_t burst_interval(const struct detect *d)
+{
+	return later(d->profile.interval / 8, BURST_INTERVAL);
+}
+
+static uint32_t burst_probes(const struct detect *d)
+{
+	return 2 * d->profile.multiplier;
+}
+
+/* Of the present one, how many are sent. */
+static uint64_t burst_sent(const struct detect *d)
+{
+	return d->sequence + 1 - d->burst;
+}
+
+/* Between the last probe and the next. */
+static uint64_t pace(const struct detect *d)
+{
+	return d->burst && burst_sent(d) < burst_probes(d)
+		       ? burst_interval(d)
+		       : d->profile.interval;
+}
+
+/* When the host will be down by the burst. */
+static uint64_t burst_verdict(const struct detect *d)
+{
+	uint64_t interval = burst_interval(d), last;
+
+	if (!d->burst || burst_sent(d) < burst_probes(d))
+		return NEVER;
+	last = d->sent[(d->burst + burst_probes(d) - 1) % DETECT_WINDOW];
+	return later(d->last_answer + burst_probes(d) * interval,
+		     last + later(interval / 2,
+				  BURST_ROUND_TRIPS * d->rtt_smooth));
+}
+
+bool detect_burst(struct detect *d, uint64_t now)
+{
+	const struct detect_profile *p = &d->profile;
+
+	if (d->state != DETECT_UP || d->burst || now < d->next_burst ||
+	    now >= d->next_probe + burst_interval(d) || /* late already */
+	    burst_probes(d) * burst_interval(d) >= p->multiplier * p->interval)
+		return false;
+	d->burst = d->sequence + 1;
+	d->bursts++;
+	d->next_burst = now + BURSTS_APART * p->multiplier * p->interval;
+	d->next_probe = earlier(d->next_probe, now);
+	return true;
+}
+
+/* --- the session ------------------------------------------------------------ */
+
 void detect_init(struct detect *d, const struct detect_profile *p, uint64_t now)
 {
 	*d = (struct detect){
@@ -90,7 +156,7 @@ void detect_restart(struct detect *d, const struct detect_profile *p,
 
 uint64_t detect_deadline(const struct detect *d)
 {
-	return earlier(d->next_probe, verdict(d));
+	return earlier(d->next_probe, earlier(verdict(d), burst_verdict(d)));
 }
 
 uint64_t detect_due(const struct detect *d, uint64_t now)
@@ -103,15 +169,17 @@ static void next_turn(struct detect *d, uint64_t now)
 {
 	if (stalled(d, now))
 		d->since_stall = 0;
-	d->next_probe += d->profile.interval;
+	if (now >= d->next_probe + burst_interval(d))
+		d->burst = 0;
+	d->next_probe += pace(d);
 	if (d->next_probe <= now)
-		d->next_probe = now + d->profile.interval;
+		d->next_probe = now + pace(d);
 }
 
 void detect_sent(struct detect *d, uint64_t sequence, uint64_t now)
 {
-	next_turn(d, now);
 	d->sequence = sequence;
+	next_turn(d, now);
 	d->sent[sequence % DETECT_WINDOW] = now;
 	d->unanswered++;
 	d->since_stall++;
@@ -120,6 +188,7 @@ void detect_sent(struct detect *d, uint64_t sequence, uint64_t now)
 
 void detect_not_sent(struct detect *d, uint64_t now)
 {
+	d->burst = 0;
 	next_turn(d, now);
 }
 
@@ -159,6 +228,10 @@ enum detect_change detect_answer(struct detect *d, uint64_t sequence,
 	d->last_answer = later(d->last_answer, now);
 	d->unanswered = 0;
 	d->since_stall = 0;
+	if (d->burst && sequence >= d->burst) {
+		d->burst = 0;
+		d->next_probe = now + d->profile.interval;
+	}
 	if (sequence < d->answered) {
 		d->late++;
 		return DETECT_SAME;
@@ -168,14 +241,34 @@ enum detect_change detect_answer(struct detect *d, uint64_t sequence,
 	if (d->state == DETECT_UP || d->in_a_row < d->profile.up_after)
 		return DETECT_SAME;
 	d->state = DETECT_UP;
+	d->rule = DETECT_BY_NONE;
 	return DETECT_WENT_UP;
+}
+
+static enum detect_rule judge(struct detect *d, uint64_t now)
+{
+	uint64_t burst = burst_verdict(d);
+
+	if (now >= burst && now < burst + burst_interval(d))
+		return DETECT_BY_BURST;
+	if (now >= burst) /* too late: answers may wait to be read */
+		d->burst = 0;
+	if (now < verdict(d))
+		return DETECT_BY_NONE;
+	if (out_of_patience(d))
+		return DETECT_BY_LATE;
+	return stalled(d, now) ? DETECT_BY_NONE : DETECT_BY_UNANSWERED;
 }
 
 enum detect_change detect_check(struct detect *d, uint64_t now)
 {
-	if (now < verdict(d) || (stalled(d, now) && !out_of_patience(d)))
+	enum detect_rule rule = judge(d, now);
+
+	if (rule == DETECT_BY_NONE)
 		return DETECT_SAME;
 	d->state = DETECT_DOWN;
+	d->rule = rule;
+	d->burst = 0;
 	d->in_a_row = 0;
 	return DETECT_WENT_DOWN;
 }

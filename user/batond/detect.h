@@ -14,6 +14,14 @@
  * The start counts as an answer, so a host that never speaks goes from UNKNOWN
  * to DOWN in the same time.
  *
+ * A hint from elsewhere (a link that went down, an ICMP error) proves nothing,
+ * for it may be forged or concern another way; it only makes the detector ask
+ * sooner. A burst is twice `multiplier` probes at an eighth of the interval.
+ * The same rule holds for it: the host is down if all of them were really sent
+ * and went unanswered, and its last answer is older than all of them together
+ * take, and the last of them had its time. The first answer to one of them ends
+ * the burst, and so does a prober that comes late, which has learnt nothing.
+ *
  * Times are nanoseconds of any one monotonic clock.
  */
 #ifndef BATOND_DETECT_H
@@ -40,6 +48,20 @@ enum detect_state {
 		NR_DETECT_STATES,
 };
 
+/* What condemned a host */
+#define DETECT_RULES(X)                                                        \
+	X(NONE, "none") /* it is not down */                                   \
+	X(UNANSWERED, "unanswered probes")                                     \
+	X(LATE, "unanswered probes of a prober that is always late")           \
+	X(BURST, "unanswered probes of a burst, upon a hint")
+
+enum detect_rule {
+#define X(name, label) DETECT_BY_##name,
+	DETECT_RULES(X)
+#undef X
+		NR_DETECT_RULES,
+};
+
 #define DETECT_WINDOW 64 /* probes whose sending time is remembered */
 
 struct detect {
@@ -53,9 +75,12 @@ struct detect {
 	uint32_t since_stall; /* of those, since the prober last stalled */
 	uint32_t in_a_row; /* answers in a row while not up */
 	uint64_t sent[DETECT_WINDOW]; /* by sequence % DETECT_WINDOW */
+	uint64_t burst; /* first sequence of the present burst, 0: none */
+	uint64_t next_burst; /* hints before this time are ignored */
+	enum detect_rule rule; /* while DOWN */
 
 	/* for people; late: a later probe had been answered before */
-	uint64_t answers, late, bogus, probes;
+	uint64_t answers, late, bogus, probes, bursts;
 	uint64_t rtt_last, rtt_min, rtt_max, rtt_smooth;
 };
 
@@ -80,6 +105,16 @@ uint64_t detect_due(const struct detect *d, uint64_t now);
  * counts as unanswered, but the next one keeps its pace). */
 void detect_sent(struct detect *d, uint64_t sequence, uint64_t now);
 void detect_not_sent(struct detect *d, uint64_t now);
+
+/*
+ * A hint that the host may be gone: ask it quickly. A burst that would tell no
+ * sooner than the profile is not made, nor one for a host that is not up.
+ * However many hints come, bursts add at most a quarter to the probes. True if
+ * one begins: the next probe is due at once.
+ *
+ * Not for a host that has a lease: it is condemned before that has run out.
+ */
+bool detect_burst(struct detect *d, uint64_t now);
 
 /* An authentic answer arrived. Bogus: never asked, answered before, or so old
  * (DETECT_WINDOW) that this cannot be told. */

@@ -19,6 +19,7 @@
 static const uint64_t START = 1000 * MS;
 #define NEVER UINT64_MAX
 #define IN_FLIGHT 128
+#define HINT_AFTER (500 * US) /* of a death */
 
 static const struct detect_profile profiles[] = {
 	{ 3300 * US, 3, 3 },
@@ -36,6 +37,8 @@ struct sim {
 	uint64_t dies; /* the host, at this time */
 	unsigned int stalls_per_1000; /* steps of the loop */
 	unsigned int slow_per_1000; /* answers */
+	unsigned int hints_per_1000; /* steps, while the host lives */
+	bool hinted; /* when it dies, there is a hint */
 
 	uint64_t arrival[IN_FLIGHT]; /* by sequence; NEVER: none to come */
 	uint64_t seen; /* all before this sequence have arrived */
@@ -142,13 +145,26 @@ static uint64_t next_arrival(const struct sim *s)
 	return first;
 }
 
+static void hear_hints(struct sim *s)
+{
+	if (s->now < s->dies && draw(s, 0, 999) < s->hints_per_1000)
+		detect_burst(&s->d, s->now);
+	if (s->hinted && s->now >= s->dies + HINT_AFTER) {
+		s->hinted = false;
+		detect_burst(&s->d, s->now);
+	}
+}
+
 static void run(struct sim *s, uint64_t until)
 {
 	while (s->now < until && !s->deaths) {
-		uint64_t wake = detect_deadline(&s->d);
 		bool send_first = draw(s, 0, 1);
-		uint64_t time;
+		uint64_t time, wake;
 
+		hear_hints(s);
+		wake = detect_deadline(&s->d);
+		if (s->hinted && s->dies + HINT_AFTER < wake)
+			wake = s->dies + HINT_AFTER;
 		if (next_arrival(s) < wake)
 			wake = next_arrival(s);
 		if (wake > s->now)
@@ -191,6 +207,32 @@ static void test_a_live_host_is_never_declared_dead(void **state)
 	}
 }
 
+/* Hints change nothing about that, however many of them are wrong. */
+static void test_wrong_hints_kill_nobody(void **state)
+{
+	(void)state;
+	for (size_t p = 0; p < NR_PROFILES; p++) {
+		uint64_t bursts = 0;
+
+		for (uint64_t seed = 0; seed < 2000; seed++) {
+			struct sim s;
+
+			sim_init(&s, &profiles[p], seed);
+			s.stalls_per_1000 = draw(&s, 0, 60);
+			s.slow_per_1000 = draw(&s, 0, 50);
+			s.hints_per_1000 = draw(&s, 0, 1000);
+			run(&s, START + 300 * profiles[p].interval);
+			if (s.deaths)
+				fail_msg("seed %lu, interval %lu: dead at %lu",
+					 seed, profiles[p].interval,
+					 s.died_at - START);
+			assert_int_equal(s.d.bogus, 0);
+			bursts += s.d.bursts;
+		}
+		assert_true(bursts > 2000);
+	}
+}
+
 /* Kill the host at some time, and find out how long it takes to notice. */
 static uint64_t time_to_detect(struct sim *s)
 {
@@ -218,6 +260,31 @@ static void test_a_dead_host_is_found_in_time(void **state)
 	}
 }
 
+/* A hint shows its death much sooner; without one, see above. */
+static void test_a_hint_shows_a_death_sooner(void **state)
+{
+	(void)state;
+	for (size_t p = 0; p < NR_PROFILES; p++) {
+		const struct detect_profile *profile = &profiles[p];
+		uint64_t detect = profile->interval * profile->multiplier;
+		uint64_t hinted = 0, alone = 0;
+
+		for (uint64_t seed = 0; seed < 2000; seed++) {
+			struct sim s;
+
+			sim_init(&s, profile, seed);
+			alone += time_to_detect(&s);
+			sim_init(&s, profile, seed);
+			s.hinted = true;
+			hinted += time_to_detect(&s);
+			assert_true(s.died_at - s.dies < detect * 120 / 100);
+		}
+		assert_true(hinted < alone * 8 / 10);
+		if (profile->interval >= 10 * MS)
+			assert_true(hinted < alone / 2);
+	}
+}
+
 /*
  * Stalls delay the finding, but cannot prevent it: four times the probes
  * suffice in spite of them, and the loop has five steps.
@@ -234,6 +301,8 @@ static void test_a_dead_host_is_found_in_spite_of_stalls(void **state)
 
 			sim_init(&s, &profiles[p], seed);
 			s.stalls_per_1000 = draw(&s, 0, 1000);
+			s.hints_per_1000 = seed % 2 * 500;
+			s.hinted = seed % 2;
 			assert_true(time_to_detect(&s) < most);
 		}
 	}
@@ -243,7 +312,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_live_host_is_never_declared_dead),
+		cmocka_unit_test(test_wrong_hints_kill_nobody),
 		cmocka_unit_test(test_a_dead_host_is_found_in_time),
+		cmocka_unit_test(test_a_hint_shows_a_death_sooner),
 		cmocka_unit_test(test_a_dead_host_is_found_in_spite_of_stalls),
 	};
 
