@@ -297,8 +297,10 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 	memset(moved, 0, sizeof(moved));
 	*changes = config_changes(&b->config, to);
 	err = apply_bfd_settings(to, bfd, why) ?: take_ids(b, to, moved, why);
-	if (err)
+	if (err) {
+		explicit_bzero(bfd, sizeof(bfd));
 		return err;
+	}
 
 	/* New hosts before the owners that name them, owners before the
 	 * services that lead to them; removal in the opposite order. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bfd_show.h"
 
-const char *bfd_state_label(uint8_t state)
+#include <string.h>
+
+static const char *state_label(uint8_t state)
 {
 	static const char *const labels[] = {
 #define X(name, label) label,
@@ -35,7 +37,7 @@ static const char *auth_label(uint8_t type)
 	return "?";
 }
 
-json_t *bfd_discards_json(const uint64_t discarded[BFD_NR_DISCARDS])
+static json_t *discards_json(const uint64_t discarded[BFD_NR_DISCARDS])
 {
 	static const char *const labels[] = { NULL,
 #define X(name, label, text) label,
@@ -59,7 +61,7 @@ static json_t *end_json(uint8_t state, uint8_t diag, uint32_t discriminator,
 			uint32_t interval, uint8_t multiplier)
 {
 	return json_pack("{s:s, s:s, s:I, s:f, s:i}", "state",
-			 bfd_state_label(state), "diag", bfd_diag_label(diag),
+			 state_label(state), "diag", bfd_diag_label(diag),
 			 "discriminator", (json_int_t)discriminator,
 			 "interval_ms", interval / 1e3, "multiplier",
 			 multiplier);
@@ -87,5 +89,52 @@ json_t *bfd_json(const struct bfd_host *h, uint64_t now)
 		"received", (json_int_t)b->received, "last_packet_ms",
 		ago_ms(now, b->heard), "since_ms", ago_ms(now, b->since), "ups",
 		(json_int_t)b->ups, "downs", (json_int_t)b->downs, "discards",
-		bfd_discards_json(b->discarded));
+		discards_json(b->discarded));
+}
+
+json_t *bfd_status_json(const struct bfd_sessions *s)
+{
+	return json_pack("{s:i, s:o, s:o}", "sessions", s->nr, "error",
+			 s->error ? json_string(strerror(-s->error))
+				  : json_null(),
+			 "discards", discards_json(s->discarded));
+}
+
+/* --- events ----------------------------------------------------------------- */
+
+struct note_bfd bfd_note(const struct bfd_host *h)
+{
+	return (struct note_bfd){
+		.used = h->active,
+		.state = h->session.state,
+		.diag = h->session.diag,
+		.remote_state = h->session.remote.state,
+		.remote_diag = h->session.remote.diag,
+	};
+}
+
+/* Its operator has ended the session. */
+static bool is_unwatched(const struct note_bfd *n)
+{
+	return n->state == BFD_DOWN && n->remote_state == BFD_ADMIN_DOWN;
+}
+
+void bfd_tell(struct batond *b, const struct note *n)
+{
+	const char *host = host_name(b, n->host);
+	const struct note_bfd *s = &n->bfd;
+	bool unwatched = is_unwatched(s);
+
+	event_at(&b->events, n->at, unwatched ? LOG_L_WARNING : LOG_L_NOTICE,
+		 "bfd",
+		 json_pack("{s:s, s:s, s:s, s:s, s:s}", "host", host, "state",
+			   state_label(s->state), "diag",
+			   bfd_diag_label(s->diag), "remote_state",
+			   state_label(s->remote_state), "remote_diag",
+			   bfd_diag_label(s->remote_diag)),
+		 "BFD session with %s is %s (%s); the host says %s (%s)%s",
+		 host, state_label(s->state), bfd_diag_label(s->diag),
+		 state_label(s->remote_state), bfd_diag_label(s->remote_diag),
+		 unwatched ? ": it is not watched until its operator ends that"
+			   : "");
 }

@@ -5,15 +5,18 @@
 
 #include <jansson.h>
 
-#include "bfd_session.h"
+#include "batond.h"
 
-const char *bfd_state_label(uint8_t state);
 const char *bfd_diag_label(uint8_t diag);
-
-/* How many packets were discarded for which reason. */
-json_t *bfd_discards_json(const uint64_t discarded[BFD_NR_DISCARDS]);
 
 /* All of a session; null if there is none with the host. */
 json_t *bfd_json(const struct bfd_host *h, uint64_t now);
+
+/* What concerns no host by itself. */
+json_t *bfd_status_json(const struct bfd_sessions *s);
+
+/* What is noted of a session, and the event that tells of it. */
+struct note_bfd bfd_note(const struct bfd_host *h);
+void bfd_tell(struct batond *b, const struct note *n);
 
 #endif

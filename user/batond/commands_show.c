@@ -474,17 +474,6 @@ static json_t *port_json(const struct port *p)
 			 "link", p->link_up ? "up" : "down", "notes", notes);
 }
 
-/* What concerns no host by itself. */
-static json_t *bfd_status(const struct batond *b)
-{
-	const struct bfd_sessions *s = &b->prober.bfd;
-
-	return json_pack("{s:i, s:o, s:o}", "sessions", s->nr, "error",
-			 s->error ? json_string(strerror(-s->error))
-				  : json_null(),
-			 "discards", bfd_discards_json(s->discarded));
-}
-
 json_t *show_status(struct batond *b, const json_t *request,
 		    char why[COMMAND_WHY])
 {
@@ -524,5 +513,6 @@ json_t *show_status(struct batond *b, const json_t *request,
 			 b->supervisor.pid ? json_integer(b->supervisor.pid)
 					   : json_null(),
 			 "adopted", b->supervisor.adopted, "stand_in",
-			 b->supervisor.standing_in, "bfd", bfd_status(b));
+			 b->supervisor.standing_in, "bfd",
+			 bfd_status_json(&b->prober.bfd));
 }

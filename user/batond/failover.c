@@ -88,19 +88,6 @@ static uint64_t last_heard(const struct batond *b, uint16_t host)
 	return h->session.heard ?: h->session.since;
 }
 
-static struct note_bfd note_bfd(const struct batond *b, uint16_t host)
-{
-	const struct bfd_host *h = &b->prober.bfd.host[host];
-
-	return (struct note_bfd){
-		.used = h->active,
-		.state = h->session.state,
-		.diag = h->session.diag,
-		.remote_state = h->session.remote.state,
-		.remote_diag = h->session.remote.diag,
-	};
-}
-
 /* Too large for a stack; only touched with the lock held. */
 static struct cluster_result result;
 
@@ -148,7 +135,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 	struct note n = { .host = host,
 			  .at = now,
 			  .word = t->word,
-			  .bfd = note_bfd(b, host) };
+			  .bfd = bfd_note(&b->prober.bfd.host[host]) };
 	bool suppressed = h->dampening.suppressed;
 
 	result.nr_moves = 0;
@@ -300,13 +287,6 @@ static void tell_move(struct batond *b, const struct note *n)
 		 causes[m->cause]);
 }
 
-/* Its operator has ended the session. */
-static bool is_unwatched(const struct note *n)
-{
-	return n->bfd.state == BFD_DOWN &&
-	       n->bfd.remote_state == BFD_ADMIN_DOWN;
-}
-
 static void tell_app(struct batond *b, const struct note *n)
 {
 	uint64_t bit = apps_tagged(&b->apps, n->app.tag);
@@ -359,24 +339,7 @@ static void tell(struct batond *b, const struct note *n)
 			 "host %s is down: %s", host, facts(n, text));
 		break;
 	case NOTE_BFD:
-		event_at(&b->events, n->at,
-			 is_unwatched(n) ? LOG_L_WARNING : LOG_L_NOTICE, "bfd",
-			 json_pack("{s:s, s:s, s:s, s:s, s:s}", "host", host,
-				   "state", bfd_state_label(n->bfd.state),
-				   "diag", bfd_diag_label(n->bfd.diag),
-				   "remote_state",
-				   bfd_state_label(n->bfd.remote_state),
-				   "remote_diag",
-				   bfd_diag_label(n->bfd.remote_diag)),
-			 "BFD session with %s is %s (%s); the host says %s "
-			 "(%s)%s",
-			 host, bfd_state_label(n->bfd.state),
-			 bfd_diag_label(n->bfd.diag),
-			 bfd_state_label(n->bfd.remote_state),
-			 bfd_diag_label(n->bfd.remote_diag),
-			 is_unwatched(n) ? ": it is not watched until its "
-					   "operator ends that"
-					 : "");
+		bfd_tell(b, n);
 		break;
 	case NOTE_WORD:
 		event_at(&b->events, n->at, LOG_L_NOTICE, "host_word",
