@@ -166,6 +166,11 @@ $(O)/libbaton.so: $(LIBBATON_SRCS:%.c=$(O)/pic/%.o)
 	$(call say,LINK)
 	$(Q)$(CC) -shared -Wl,-soname,libbaton.so.0 -Wl,-z,relro,-z,now $^ -o $@
 
+# an application that uses libbaton
+$(O)/beat: $(O)/obj/tests/lab/beat.o $(O)/libbaton.a
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ -lpthread -o $@
+
 # the bench's own program
 $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 		$(LIB_SRCS:%.c=$(O)/obj/%.o) $(TEST_BPF_OBJS)
@@ -174,7 +179,8 @@ $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 
 # --- tests ------------------------------------------------------------------
 
-test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH)
+test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
+		$(O)/beat
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)
@@ -182,6 +188,11 @@ test: test-build ## run every test (as root); TESTS=tests/packet for a part
 bench: test-build ## measure, write build/bench.json; BENCH=xdp for a group
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py $(BENCH_ARGS) \
 		--out $(O)/bench.json $(BENCH)
+
+HOURS ?= 24
+soak-detect: test-build ## false alarms of all profiles, HOURS=24 of load
+	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/soak_detect.py \
+		--hours $(HOURS)
 
 demo: deps ## kill hosts under live traffic and show what clients see
 	$(MAKE) test-build
@@ -231,7 +242,7 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(O)
 
-.PHONY: all help deps test-build test bench demo lint fmt install uninstall \
+.PHONY: all help deps test-build test bench soak-detect demo lint fmt install uninstall \
 	clean
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

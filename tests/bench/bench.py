@@ -20,6 +20,7 @@ How each figure comes about, and what it was: docs/performance.md.
 import argparse
 import json
 import math
+import os
 import random
 import signal
 import statistics
@@ -28,8 +29,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (0, 1)]
 
+import detection  # noqa: E402
 from harness.lab import BUILD, Lab, run, wait_until  # noqa: E402
 
 VIP4, VIP6 = "192.0.2.1", "2001:db8:200::1"
@@ -37,6 +39,7 @@ MOVES = {"move_1": "192.0.2.2", "move_100k": "192.0.2.3",
          "move_1m": "192.0.2.4"}
 FLOWS = 4000000
 DETECT_ROUNDS = 50
+ALARM_SECONDS = 600  # idle for one half, busy for the other
 
 #: name: (unit, how `value` comes from the rounds)
 FIGURES = {
@@ -51,6 +54,11 @@ FIGURES = {
     "detect_p50": ("ms", statistics.median),
     "detect_p99": ("ms", statistics.median),
     "detect_time": ("ms", statistics.median),
+    **{f"detect_{load}{kind}_{part}": ("ms", statistics.median)
+       for load in ("", "busy_") for kind in detection.KINDS
+       for part in ("p50", "p99")},
+    "detect_false_positives": ("hosts", max),
+    "detect_false_positives_fast": ("hosts", max),
 }
 
 #: a name, and what its value must not exceed, given all values
@@ -68,6 +76,11 @@ GOALS = [
     ("move_torn", "0", lambda v: 0),
     ("move_misdirected", "0", lambda v: 0),
     ("detect_p99", "1.2 of detect_time", lambda v: 1.2 * v["detect_time"]),
+    *((f"detect_{kind}_p99", "1.2 of detect_time",
+       lambda v: 1.2 * v["detect_time"]) for kind in detection.KINDS),
+    ("detect_word_p50", "2 ms", lambda v: 2),
+    ("detect_killed_p99", "2 ms", lambda v: 2),
+    ("detect_false_positives", "0", lambda v: 0),
 ]
 
 
@@ -220,6 +233,26 @@ def group_detect(figures, rounds):
         at = times[math.ceil(part * len(times)) - 1]
         figures.add(name, times, median=at)
     figures.add("detect_time", [detect])
+    detect_kinds(figures, rounds, detect)
+
+
+def detect_kinds(figures, rounds, detect_ms):
+    """Each kind of death, on an idle machine and on a busy one; and none."""
+    results = {"": detection.measure(rounds),
+               "busy_": detection.measure(rounds, os.cpu_count())}
+    for load, kinds in results.items():
+        for kind, times in kinds.items():
+            for name, part in ("p50", 0.5), ("p99", 0.99):
+                figures.add(f"detect_{load}{kind}_{name}", times,
+                            median=detection.percentile(times, part))
+    detection.draw({"busy" if load else "idle": kinds
+                    for load, kinds in results.items()},
+                   BUILD / "detect.svg", detect_ms)
+    alarms = [detection.false_alarms(ALARM_SECONDS / 2, load)
+              for load in (0, os.cpu_count())]
+    figures.add("detect_false_positives",
+                [a["default"] + a["vm"] for a in alarms])
+    figures.add("detect_false_positives_fast", [a["fast"] for a in alarms])
 
 
 GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,
