@@ -7,11 +7,8 @@
 #ifndef HOST_APPS_H
 #define HOST_APPS_H
 
-#include <bpf/bpf_endian.h>
-
+#include "app_state.h"
 #include "host_maps.h"
-
-#define AGE_MAX 65535 /* ms */
 
 static __always_inline __u64 last_sign(const struct baton_host_app *a,
 				       __u32 index)
@@ -29,36 +26,16 @@ static __always_inline __u64 last_sign(const struct baton_host_app *a,
 	return page ? *(volatile __u64 *)&page->beat : 0;
 }
 
-/* ns since the last sign. Another CPU's stamp may be newer than our clock's
- * reading. */
-static __always_inline __u64 app_age(const struct baton_host_app *a,
-				     __u32 index, __u64 now)
-{
-	__u64 sign = last_sign(a, index);
-
-	return now > sign ? now - sign : 0;
-}
-
-static __always_inline int app_failed(const struct baton_host_app *a, __u64 age)
-{
-	return a->flags & BATON_HOST_APP_DOWN || age > a->limit;
-}
-
 static __always_inline void report_app(struct baton_probe_app *to, __u32 index,
 				       __u64 now)
 {
 	const struct baton_host_app *a =
 		bpf_map_lookup_elem(&applications, &index);
-	__u64 age, ms;
 
-	*to = (struct baton_probe_app){};
-	if (!a || !a->tag)
-		return;
-	age = app_age(a, index, now);
-	ms = age / 1000000;
-	to->tag = bpf_htonl(a->tag);
-	to->age = bpf_htons(ms < AGE_MAX ? ms : AGE_MAX);
-	to->state = app_failed(a, age) ? BATON_APP_FAILED : BATON_APP_UP;
+	if (a && a->tag)
+		app_report(to, a, last_sign(a, index), now);
+	else
+		*to = (struct baton_probe_app){};
 }
 
 static __always_inline void report_apps(struct baton_probe *probe, __u64 now)

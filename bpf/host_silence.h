@@ -83,6 +83,16 @@ static __always_inline int read_speaker(const struct __sk_buff *skb,
 	return 0;
 }
 
+/* BATON_HOST_LEASE, BATON_HOST_APP_VIPS: which of them are wanted */
+static __always_inline __u32 wishes(void)
+{
+	const struct baton_host_settings *s;
+	__u32 zero = 0;
+
+	s = bpf_map_lookup_elem(&settings, &zero);
+	return s ? s->flags & (BATON_HOST_LEASE | BATON_HOST_APP_VIPS) : 0;
+}
+
 static __always_inline int lease_has_lapsed(void)
 {
 	const struct baton_host_lease *l;
@@ -95,15 +105,6 @@ static __always_inline int lease_has_lapsed(void)
 	until = *(volatile __u64 *)&l->until;
 	/* CLOCK_BOOTTIME, as CLOCK_MONOTONIC stops while a machine does. */
 	return until && bpf_ktime_get_boot_ns() > until;
-}
-
-static __always_inline int some_app_has_a_vip(void)
-{
-	const struct baton_host_settings *s;
-	__u32 zero = 0;
-
-	s = bpf_map_lookup_elem(&settings, &zero);
-	return s && s->flags & BATON_HOST_APP_VIPS;
 }
 
 /* Later fragments, and what stands behind IPv6 extension headers, show no
@@ -130,7 +131,8 @@ static __always_inline int speaker_has_failed(const struct __sk_buff *skb,
 			bpf_map_lookup_elem(&applications, &index);
 
 		if (a && is_speaker(a, s) &&
-		    app_failed(a, app_age(a, i, bpf_ktime_get_boot_ns())))
+		    app_failed(a, app_age(last_sign(a, i),
+					  bpf_ktime_get_boot_ns())))
 			return 1;
 	}
 	return 0;
@@ -139,17 +141,17 @@ static __always_inline int speaker_has_failed(const struct __sk_buff *skb,
 /* The reason to drop it, or MAY_SPEAK. */
 static __always_inline int silenced(const struct __sk_buff *skb)
 {
-	int lapsed = lease_has_lapsed(), apps = some_app_has_a_vip();
+	__u32 wanted = wishes();
+	int lapsed = wanted & BATON_HOST_LEASE && lease_has_lapsed();
 	struct speaker s = {};
 
-	if (!lapsed && !apps)
+	if (!lapsed && !(wanted & BATON_HOST_APP_VIPS))
 		return MAY_SPEAK;
 	if (!read_speaker(skb, &s) || !bpf_map_lookup_elem(&vips, &s.address))
 		return MAY_SPEAK;
 	if (lapsed)
 		return BATON_HOST_DROP_LEASE;
-	return apps && speaker_has_failed(skb, &s) ? BATON_HOST_DROP_FAILED
-						   : MAY_SPEAK;
+	return speaker_has_failed(skb, &s) ? BATON_HOST_DROP_FAILED : MAY_SPEAK;
 }
 
 #endif

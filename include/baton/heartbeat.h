@@ -38,14 +38,17 @@ struct baton_heartbeat;
  *   -ENOENT, -ECONNREFUSED  no baton-host there
  *   -ESRCH    it knows no application of this name with check: heartbeat
  *   -EPERM    it is not for this user
+ *   -EINVAL   no application can have this name
  *   -EPROTO   what answered is no baton-host
- *   -ENOMEM
- * The connection stays open: baton-host takes its end for that of the process.
+ *   -ENOMEM, and other errors of its end or of this one
+ * Call it in the process that does the work, behind every fork: baton-host
+ * watches this one. Who opens it anew, as the next process does, gets another
+ * page, and takes the place of the one before.
  */
 int baton_heartbeat_open(struct baton_heartbeat **h, const char *name,
 			 const char *path);
 
-/* The work goes on. Any thread may call it, also after a fork. */
+/* The work goes on. Any thread may call it. */
 void baton_heartbeat_beat(struct baton_heartbeat *h);
 
 /* The application ends in good order, or wants to be watched no longer: its

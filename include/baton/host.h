@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The contract between the host's XDP and TC programs and its agent: the maps that are
- * pinned in the agent's bpffs directory.
+ * The contract between the host's XDP and TC programs and its agent: the maps
+ * that are pinned in the agent's bpffs directory.
  *
  * Nothing in them outlives its use, so an agent that finds another BATON_HOST_ABI
  * makes them anew, and the program that uses the old ones works on until it is
@@ -42,6 +42,8 @@ enum {
 	BATON_HOST_PROBES = 1 << 0, /* there is a key: answer probes */
 	BATON_HOST_ARP_SET = 1 << 1, /* the agent changed ARP's sysctls */
 	BATON_HOST_APP_VIPS = 1 << 2, /* some application has a VIP */
+	BATON_HOST_LEASE = 1 << 3, /* obey the lease */
+	BATON_HOST_LEFT = 1 << 4, /* the agent said leaving as it ended */
 };
 
 /* Values of `vips` */
@@ -65,7 +67,8 @@ struct baton_host_settings {
 	/* for the agent: sysctls of conf/all as they were before it */
 	__u8 arp_ignore_was;
 	__u8 arp_announce_was;
-	__u8 pad[6];
+	__u8 word_was; /* before BATON_HOST_LEFT */
+	__u8 pad[5];
 };
 
 /* `switches`, `vips` */
@@ -97,7 +100,7 @@ struct baton_host_asker {
 /* Flags of an application */
 enum {
 	BATON_HOST_APP_HEARTBEAT = 1 << 0, /* its page counts, not `alive` */
-	BATON_HOST_APP_DOWN = 1 << 1, /* its process has ended */
+	BATON_HOST_APP_DOWN = 1 << 1, /* it is known to have failed */
 };
 
 /*
@@ -105,15 +108,17 @@ enum {
  * last.
  *
  * While it has failed, what comes from its `vip`, `protocol` and `port` is
- * dropped on its way out: a process that dies lets its kernel say FIN and RST,
- * and one that was only slow may wake up when its standby already speaks. 0
- * stands for any protocol, any port, and for no VIP: nothing is dropped.
+ * dropped on its way out: the kernel says RST in place of a process that has
+ * died, and one that was only slow may wake up when its standby already speaks.
+ * What a kernel sends while a process dies, a FIN for each connection, comes
+ * before anybody can know. 0 stands for any protocol, any port, and for no VIP:
+ * nothing is dropped.
  */
 struct baton_host_app {
 	__u32 tag; /* baton_tag() of its name, 0: no such application */
 	__u32 flags;
 	__u64 limit; /* ns without a sign of life that it may take */
-	__u64 alive; /* CLOCK_BOOTTIME, ns, of the last good check */
+	__u64 alive; /* CLOCK_BOOTTIME, ns: when its checks last said so */
 	char name[BATON_APP_NAME_LEN];
 	struct baton_host_address vip;
 	__be16 port;

@@ -264,7 +264,7 @@ class HostSettings(Record):
     _fields_ = [("abi", u32), ("flags", u32), ("key", u64 * 2), ("word", u32),
                 ("probe_port", be16), ("gue_port", be16),
                 ("arp_ignore_was", u8), ("arp_announce_was", u8),
-                ("pad", u8 * 6)]
+                ("word_was", u8), ("pad", u8 * 5)]
 
 
 class HostAddress(Record):

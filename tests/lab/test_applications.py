@@ -136,8 +136,8 @@ def test_k6_checks(network):
         {"name": "db", "check": "process", "pidfile": str(pidfile), **common},
         {"name": "echo", "check": "tcp", "address": vip(4), "port": 7,
          **common},
-        {"name": "script", "check": "command", "command": f"test -e {flag}",
-         **common}])
+        {"name": "script", "check": "command",
+         "command": ["/usr/bin/test", "-e", str(flag)], **common}])
     # Host b serves nothing. What namespaces share it has: files, processes.
     wait_until(lambda: sorted(
         a["state"] for a in network.show("host")["a"]["applications"])
@@ -164,18 +164,18 @@ def test_k6_checks(network):
 def test_k6_agent_dies(network):
     """What nobody checks any more has no signs of life."""
     flag = network.lab.file("flag", "")
-    start(network, [{"name": "web", "check": "command",
-                     "command": f"test -e {flag}", "interval": "50ms",
-                     "timeout": "200ms", "limit": f"{LIMIT_MS}ms"}])
+    checked = [{"name": "web", "check": "command",
+                "command": ["/usr/bin/test", "-e", str(flag)],
+                "interval": "50ms", "timeout": "200ms",
+                "limit": f"{LIMIT_MS}ms"}]
+    start(network, checked)
     for host in network.hosts:
         wait_state(network, host, web="up")
     network.hosts["a"].agent.kill()
     wait_state(network, "a", web="failed")
     network.wait_event("move", owner="web-a", to="b")
     # Started again, it is up, and nothing else was lost.
-    network.hosts["a"].start_agent(applications=[
-        {"name": "web", "check": "command", "command": f"test -e {flag}",
-         "interval": "50ms", "timeout": "200ms", "limit": f"{LIMIT_MS}ms"}])
+    network.hosts["a"].start_agent(applications=checked)
     wait_state(network, "a", web="up")
 
 

@@ -45,7 +45,8 @@ class Host:
 
     def configure(self, **changes):
         settings = abi.HostSettings(
-            abi=abi.C["HOST_ABI"], flags=abi.C["HOST_PROBES"],
+            abi=abi.C["HOST_ABI"],
+            flags=abi.C["HOST_PROBES"] | abi.C["HOST_LEASE"],
             word=abi.C["WORD_UP"], probe_port=PROBE_PORT, gue_port=GUE_PORT)
         settings.key[:] = struct.unpack("=2Q", KEY)
         for name, value in changes.items():

@@ -208,6 +208,14 @@ def test_a_stamp_that_is_not_ours_earns_no_lease(host):
     assert not said(host, speech(4, VIP))
 
 
+def test_a_lease_that_is_not_obeyed(host):
+    """The ablation."""
+    lapse(host)
+    host.configure(flags=abi.C["HOST_PROBES"])
+    lapse(host)
+    assert said(host, speech(4, VIP))
+
+
 def test_no_lease_in_force_any_more(host):
     lapse(host)
     Prober(host).ask(lease=0)

@@ -13,10 +13,12 @@
 #include "datapath.h"
 #include "lease.h"
 #include "lib/bpffs.h"
+#include "lib/clock.h"
 #include "lib/ethtool.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
 #include "lib/rtnl.h"
+#include "status.h"
 #include "word.h"
 
 struct agent {
@@ -119,54 +121,6 @@ static int attach_all(struct agent *a)
 			log_error("%s", why);
 	}
 	return err;
-}
-
-/* --- the lease ------------------------------------------------------------ */
-
-static int attach_lease(struct agent *a)
-{
-	const struct config *c = a->config;
-	char why[DATAPATH_WHY];
-	int program, err = 0;
-
-	if (!c->lease)
-		return 0;
-	program = datapath_lease_program(&a->datapath, why);
-	if (program < 0) {
-		log_error("%s", why);
-		return program;
-	}
-	for (size_t i = 0; i < c->nr_interfaces && !err; i++)
-		err = lease_attach(program, c->interfaces[i].name);
-	for (size_t i = 0; i < c->nr_lease_interfaces && !err; i++)
-		err = lease_attach(program, c->lease_interfaces[i].name);
-	close(program);
-	if (err)
-		log_error("lease: cannot put a TC program at the egress of all "
-			  "interfaces: %s",
-			  strerror(-err));
-	return err;
-}
-
-/* Off every interface that `keep` does not name; NULL: off all. */
-static void detach_lease(const struct config *keep)
-{
-	struct if_nameindex *all = if_nameindex(), *i;
-
-	for (i = all; i && i->if_index; i++) {
-		bool stays = false;
-
-		for (size_t n = 0;
-		     keep && keep->lease && n < keep->nr_interfaces; n++)
-			stays |= !strcmp(keep->interfaces[n].name, i->if_name);
-		for (size_t n = 0;
-		     keep && keep->lease && n < keep->nr_lease_interfaces; n++)
-			stays |= !strcmp(keep->lease_interfaces[n].name,
-					 i->if_name);
-		if (!stays)
-			lease_detach(i->if_name);
-	}
-	if_freenameindex(all);
 }
 
 /* Somebody took the program off: only a new start may put it back. */
@@ -284,6 +238,32 @@ static void stop_loop(struct agent *a)
 	rtnl_close(a->monitor);
 }
 
+/* --- the word on leaving -------------------------------------------------- */
+
+static void leave(const struct pins *p)
+{
+	struct baton_host_settings *s = p->settings;
+	int told;
+
+	if (s->word != BATON_WORD_LEAVING) {
+		s->word_was = s->word;
+		s->flags |= BATON_HOST_LEFT;
+		s->word = BATON_WORD_LEAVING;
+	}
+	told = word_send(p);
+	log_info("said that it leaves, to %d prober%s", told,
+		 told == 1 ? "" : "s");
+}
+
+/* The word that the operator said last holds again. */
+static void come_back(struct baton_host_settings *s)
+{
+	if (!(s->flags & BATON_HOST_LEFT))
+		return;
+	s->word = s->word_was;
+	s->flags &= ~BATON_HOST_LEFT;
+}
+
 int agent_run(const char *config_path, struct config *c)
 {
 	struct agent a = { .path = config_path, .config = c };
@@ -294,13 +274,14 @@ int agent_run(const char *config_path, struct config *c)
 		log_error("%s", why);
 		goto out;
 	}
+	come_back(a.datapath.pins.settings);
 	/* What the program needs to know comes before the program. */
 	err = apply(&a, c);
 	if (!err)
-		err = attach_all(&a) ?: attach_lease(&a);
+		err = attach_all(&a) ?: lease_attach(&a.datapath, c);
 	if (err)
 		goto out;
-	detach_lease(c);
+	lease_detach(c);
 	err = start_loop(&a);
 	if (!err)
 		err = applications_start(&a.applications, &a.loop,
@@ -314,6 +295,8 @@ int agent_run(const char *config_path, struct config *c)
 	log_info("ready; %s %s", a.datapath.adopted ? "found" : "made",
 		 c->bpffs);
 	uv_run(&a.loop, UV_RUN_DEFAULT);
+	if (c->leave_on_exit)
+		leave(&a.datapath.pins);
 	log_info("ends; the XDP program stays, and answers probes");
 	applications_stop(&a.applications);
 	stop_loop(&a);
@@ -348,7 +331,7 @@ int agent_detach(const struct config *c)
 		err = err == -ENOENT ? 0 : err;
 		goto out;
 	}
-	detach_lease(NULL);
+	lease_detach(NULL);
 	err = datapath_detach(&pins, NULL, why);
 	if (err)
 		log_error("%s", why);
@@ -364,24 +347,52 @@ out:
 	return err;
 }
 
-int agent_say(const struct config *c, enum baton_host_word word)
+static int open_pins(struct pins *p, const struct config *c)
 {
-	struct pins pins;
-	int err = pins_open(&pins, c->bpffs);
+	int err = pins_open(p, c->bpffs);
 
-	if (err) {
+	if (err)
 		log_error("%s: %s", c->bpffs,
 			  err == -ENOENT   ? "nothing is there; start "
 					     "baton-host first"
 			  : err == -EPROTO ? "made by another version of "
 					     "baton-host"
 					   : strerror(-err));
+	return err;
+}
+
+int agent_say(const struct config *c, enum baton_host_word word)
+{
+	struct pins pins;
+	int err = open_pins(&pins, c);
+
+	if (err)
 		return err;
-	}
 	pins.settings->word = word;
-	for (uint32_t i = 0; i < BATON_PROBE_APPS; i++)
-		pins_map_page(&pins, i, -1);
+	pins.settings->flags &= ~BATON_HOST_LEFT;
 	word_send(&pins);
 	pins_close(&pins);
 	return 0;
+}
+
+int agent_status(const struct config *c, bool json)
+{
+	struct pins pins;
+	json_t *status;
+	int err = open_pins(&pins, c);
+
+	if (err)
+		return err;
+	status = status_read(&pins, clock_ns());
+	pins_close(&pins);
+	if (!status)
+		return -ENOMEM;
+	if (json) {
+		json_dumpf(status, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		status_print(status, stdout);
+	}
+	json_decref(status);
+	return fflush(stdout) ? -errno : 0;
 }

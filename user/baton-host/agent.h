@@ -6,6 +6,8 @@
 #ifndef BATON_HOST_AGENT_H
 #define BATON_HOST_AGENT_H
 
+#include <stdbool.h>
+
 #include "baton/probe.h"
 #include "config.h"
 
@@ -16,5 +18,8 @@ int agent_config(struct config *c, const char *path);
 int agent_run(const char *config_path, struct config *c);
 int agent_detach(const struct config *c);
 int agent_say(const struct config *c, enum baton_host_word word);
+
+/* Print what the maps say, as JSON or for people; they need no agent. */
+int agent_status(const struct config *c, bool json);
 
 #endif

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The applications that are watched: their records in the map, and what keeps
- * these up to date. A good check is a sign of life, as a heartbeat is; nothing
- * counts failures, as the XDP program finds the last sign too old. So an agent
- * that dies is noticed as well.
+ * these up to date.
+ *
+ * A record says when the application last was found to live, and that is all
+ * that the XDP program goes by, so an agent that dies is noticed as well. What
+ * is known at once, the end of a process, or checks that say no, sets the
+ * record's DOWN flag and is sent to the switch as a word.
  */
 #ifndef BATON_HOST_APPLICATIONS_H
 #define BATON_HOST_APPLICATIONS_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "attempt.h"
+#include "check.h"
 #include "config.h"
+#include "heartbeats.h"
 #include "pins.h"
-#include "process.h"
+#include "watch.h"
 
 struct applications;
 
@@ -22,12 +28,15 @@ struct application {
 	const struct config_application *config;
 	struct baton_host_app *record;
 	uint32_t index;
+
+	struct check check; /* what a check is for; else of its pidfile */
 	uv_timer_t timer;
-	struct attempt *attempt; /* that runs now; NULL: none */
-	struct process process;
+	struct attempt *attempt; /* the one that runs */
+	struct watch *process; /* the one that its pidfile names */
+	bool ended; /* its process has, and no other has come */
+
 	uid_t user; /* HEARTBEAT: whose page it is */
-	int client; /* connection of who has the page; -1: nobody */
-	uv_poll_t *watch; /* of it */
+	struct client *client; /* HEARTBEAT: who has the page */
 };
 
 struct applications {
@@ -35,8 +44,7 @@ struct applications {
 	struct pins *pins;
 	struct application one[BATON_PROBE_APPS];
 	size_t nr;
-	int listener; /* -1: none */
-	uv_poll_t *accepting;
+	struct heartbeats *heartbeats; /* NULL: nobody needs it */
 };
 
 /*
@@ -50,15 +58,7 @@ int applications_start(struct applications *all, uv_loop_t *loop,
 /* Stop watching; the loop must run once more. Records stay as they are. */
 void applications_stop(struct applications *all);
 
-/* Something has changed that the switch should know at once. */
-void application_set_down(struct application *a, bool down, const char *why);
-
-/* The socket where pages are handed out (heartbeats.c). */
-int heartbeats_listen(struct applications *all, const char *path);
-void heartbeats_close(struct applications *all);
-void heartbeats_drop(struct application *a);
-
-/* Close a handle that was allocated, and free it. */
-void application_close(void *handle);
+/* Its process has ended, or another one is there: the switch hears at once. */
+void application_ended(struct application *a, bool ended, const char *why);
 
 #endif

@@ -15,8 +15,10 @@
 void apply_settings(struct baton_host_settings *s, const struct config *c,
 		    const struct probe_key *key)
 {
-	uint32_t flags = s->flags & ~BATON_HOST_PROBES;
+	uint32_t flags = s->flags & ~(BATON_HOST_PROBES | BATON_HOST_LEASE);
 
+	if (c->lease)
+		flags |= BATON_HOST_LEASE;
 	s->gue_port = htons(c->gue_port);
 	s->probe_port = htons(c->probe_port);
 	if (key) {

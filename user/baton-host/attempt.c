@@ -1,216 +1,207 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "attempt.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#define ANSWER_MAX 64 /* as much of an answer as holds its status */
+#include "http_status.h"
 
+#define REQUEST_SIZE 2048
+
+/* It lives until its handle is closed. */
 struct attempt {
 	const struct config_application *config;
-	attempt_done_fn done; /* NULL: it has been told */
+	attempt_done *done; /* NULL: it is over, nobody wants to hear */
 	void *arg;
 	union {
 		uv_handle_t handle;
 		uv_tcp_t tcp;
 		uv_process_t process;
 	};
-	uv_timer_t timer;
-	int open; /* handles that are not closed yet */
 	uv_connect_t connect;
 	uv_write_t write;
-	char request[512];
-	char answer[ANSWER_MAX];
-	size_t got;
+	char request[REQUEST_SIZE];
+	char answer[HTTP_STATUS_LINE];
+	size_t heard;
 };
 
-static void on_closed(uv_handle_t *handle)
+static void release(uv_handle_t *handle)
 {
-	struct attempt *a = handle->data;
-
-	if (!--a->open)
-		free(a);
+	free(handle->data);
 }
 
-static void close_all(struct attempt *a)
+static void end(struct attempt *a, const char *why)
 {
-	a->done = NULL;
-	uv_close((uv_handle_t *)&a->timer, on_closed);
-	uv_close(&a->handle, on_closed);
-}
-
-static void finish(struct attempt *a, bool good)
-{
-	attempt_done_fn done = a->done;
-	void *arg = a->arg;
+	attempt_done *done = a->done;
 
 	if (!done)
 		return;
-	close_all(a);
-	done(arg, good);
+	a->done = NULL;
+	uv_close(&a->handle, release);
+	done(a->arg, why);
 }
 
-/* What still runs is of no use any more. */
-static void end_command(struct attempt *a)
+/* --- TCP, HTTP ------------------------------------------------------------ */
+
+static void judge(struct attempt *a, int status)
 {
-	if (a->config->check == APP_COMMAND && uv_is_active(&a->handle))
-		kill(-a->process.pid, SIGKILL);
+	uint16_t wanted = a->config->status;
+	char why[64];
+
+	if (status < 0)
+		return end(a, "what answers does not speak HTTP");
+	if (wanted ? status == wanted : status >= 200 && status < 400)
+		return end(a, NULL);
+	snprintf(why, sizeof(why), "status %d", status);
+	end(a, why);
 }
 
-static void on_timeout(uv_timer_t *timer)
-{
-	struct attempt *a = timer->data;
-
-	end_command(a);
-	finish(a, false);
-}
-
-void attempt_cancel(struct attempt *a)
-{
-	end_command(a);
-	close_all(a);
-}
-
-/* --- HTTP ------------------------------------------------------------------- */
-
-int attempt_http_status(const char *text, size_t len)
-{
-	static const char start[] = "HTTP/1.";
-	size_t digits = sizeof("HTTP/1.1 ") - 1;
-	int status = 0;
-
-	if (memcmp(text, start,
-		   len < sizeof(start) - 1 ? len : sizeof(start) - 1))
-		return -1;
-	if (len < digits + 3)
-		return 0;
-	if (text[digits - 1] != ' ')
-		return -1;
-	for (int i = 0; i < 3; i++) {
-		char c = text[digits + i];
-
-		if (c < '0' || c > '9')
-			return -1;
-		status = status * 10 + c - '0';
-	}
-	return status >= 100 ? status : -1;
-}
-
-static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buf)
+static void on_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer)
 {
 	struct attempt *a = handle->data;
 
 	(void)wanted;
-	*buf = uv_buf_init(a->answer + a->got, ANSWER_MAX - a->got);
+	*buffer =
+		uv_buf_init(a->answer + a->heard, sizeof(a->answer) - a->heard);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
 	struct attempt *a = stream->data;
 	int status;
 
-	(void)buf;
-	if (n < 0) {
-		finish(a, false);
-		return;
-	}
-	a->got += n;
-	status = attempt_http_status(a->answer, a->got);
+	(void)buffer;
+	if (n < 0)
+		return end(a, n == UV_EOF ? "the connection ends before the "
+					    "status"
+					  : uv_strerror(n));
+	a->heard += n;
+	status = http_status(a->answer, a->heard);
 	if (status)
-		finish(a, status >= 200 && status < 400);
-	else if (a->got == ANSWER_MAX)
-		finish(a, false);
+		judge(a, status);
 }
 
 static void on_written(uv_write_t *write, int status)
 {
-	struct attempt *a = write->data;
-
-	if (status && status != UV_ECANCELED)
-		finish(a, false);
+	if (status)
+		end(write->data, uv_strerror(status));
 }
-
-static void ask(struct attempt *a)
-{
-	char address[ADDR_TEXT];
-	bool six = a->config->address.family == 6;
-	int len = snprintf(a->request, sizeof(a->request),
-			   "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n"
-			   "User-Agent: baton-host\r\nConnection: "
-			   "close\r\n\r\n",
-			   a->config->path, six ? "[" : "",
-			   addr_format(&a->config->address, address),
-			   six ? "]" : "", a->config->port);
-	uv_buf_t buf = uv_buf_init(a->request, len);
-
-	a->write.data = a;
-	if (len >= (int)sizeof(a->request) ||
-	    uv_write(&a->write, (uv_stream_t *)&a->tcp, &buf, 1, on_written) ||
-	    uv_read_start((uv_stream_t *)&a->tcp, give_room, on_read))
-		finish(a, false);
-}
-
-/* --- connections ------------------------------------------------------------ */
 
 static void on_connected(uv_connect_t *connect, int status)
 {
 	struct attempt *a = connect->data;
+	uv_stream_t *stream = (uv_stream_t *)&a->tcp;
+	uv_buf_t request;
+	int err;
 
-	if (status == UV_ECANCELED)
+	if (!a->done)
 		return;
-	if (!status && a->config->check == APP_HTTP)
-		ask(a);
-	else
-		finish(a, !status);
+	if (status || a->config->check == APP_TCP)
+		return end(a, status ? uv_strerror(status) : NULL);
+	request = uv_buf_init(a->request, strlen(a->request));
+	a->write.data = a;
+	err = uv_write(&a->write, stream, &request, 1, on_written);
+	if (!err)
+		err = uv_read_start(stream, on_room, on_read);
+	if (err)
+		end(a, uv_strerror(err));
 }
 
-static int start_connection(uv_loop_t *loop, struct attempt *a)
+static int write_request(struct attempt *a)
+{
+	const struct config_application *config = a->config;
+	char address[ADDR_TEXT], host[ADDR_TEXT + 10];
+
+	snprintf(host, sizeof(host),
+		 config->address.family == 6 ? "[%s]:%u" : "%s:%u",
+		 addr_format(&config->address, address), config->port);
+	return http_request(a->request, sizeof(a->request), host, config->path);
+}
+
+static int start_connection(struct attempt *a, uv_loop_t *loop)
 {
 	struct sockaddr_storage to;
-	int err = uv_tcp_init(loop, &a->tcp);
+	int err;
 
+	addr_sockaddr(&a->config->address, a->config->port, &to);
+	err = a->config->check == APP_HTTP ? write_request(a) : 0;
+	if (err < 0)
+		return err;
+	err = uv_tcp_init(loop, &a->tcp);
 	if (err)
 		return err;
-	a->open++;
-	a->handle.data = a;
-	a->connect.data = a;
-	addr_sockaddr(&a->config->address, a->config->port, &to);
-	return uv_tcp_connect(&a->connect, &a->tcp, (struct sockaddr *)&to,
-			      on_connected);
+	a->handle.data = a->connect.data = a;
+	err = uv_tcp_connect(&a->connect, &a->tcp, (struct sockaddr *)&to,
+			     on_connected);
+	if (err)
+		uv_close(&a->handle, release);
+	return err;
 }
 
-/* --- commands ----------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------- */
 
-static void on_ended(uv_process_t *process, int64_t status, int signal)
+static void on_exit_status(uv_process_t *process, int64_t status, int signal)
 {
 	struct attempt *a = process->data;
+	char why[64];
 
-	finish(a, !status && !signal);
+	if (!a->done) { /* killed: now nobody else can get its pid from us */
+		uv_close(&a->handle, release);
+		return;
+	}
+	if (!status && !signal)
+		return end(a, NULL);
+	if (signal)
+		snprintf(why, sizeof(why), "ended by signal %d", signal);
+	else
+		snprintf(why, sizeof(why), "exit status %d", (int)status);
+	end(a, why);
 }
 
-static int start_command(uv_loop_t *loop, struct attempt *a)
+/*
+ * In a session of its own, so that all it starts can be killed with it. Its
+ * input and output are /dev/null: nobody would read what it says.
+ */
+static int start_command(struct attempt *a, uv_loop_t *loop)
 {
-	char *argv[] = { "/bin/sh", "-c", a->config->command, NULL };
-	/* A group of its own, so that all that it starts can be ended. */
-	const uv_process_options_t options = {
-		.file = argv[0],
+	static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+				       NULL };
+	uv_stdio_container_t none[3] = { { .flags = UV_IGNORE },
+					 { .flags = UV_IGNORE },
+					 { .flags = UV_IGNORE } };
+	char *argv[a->config->nr_command + 1];
+	uv_process_options_t options = {
+		.exit_cb = on_exit_status,
+		.file = a->config->command[0].text,
 		.args = argv,
-		.exit_cb = on_ended,
+		.env = environment,
+		.cwd = "/",
 		.flags = UV_PROCESS_DETACHED,
+		.stdio_count = 3,
+		.stdio = none,
 	};
+	size_t i;
+	int err;
 
-	a->open++; /* also if it fails, the handle is to be closed */
+	for (i = 0; i < a->config->nr_command; i++)
+		argv[i] = a->config->command[i].text;
+	argv[i] = NULL;
+	err = uv_spawn(loop, &a->process, &options);
 	a->handle.data = a;
-	return uv_spawn(loop, &a->process, &options);
+	if (err)
+		uv_close(&a->handle, release);
+	return err;
 }
 
-/* --- all ------------------------------------------------------------------------ */
+/* -------------------------------------------------------------------------- */
 
-struct attempt *attempt_start(uv_loop_t *loop,
+struct attempt *attempt_begin(uv_loop_t *loop,
 			      const struct config_application *c,
-			      attempt_done_fn done, void *arg)
+			      attempt_done *done, void *arg)
 {
 	struct attempt *a = calloc(1, sizeof(*a));
 	int err;
@@ -218,20 +209,27 @@ struct attempt *attempt_start(uv_loop_t *loop,
 	if (!a)
 		return NULL;
 	a->config = c;
-	a->done = done;
 	a->arg = arg;
-	uv_timer_init(loop, &a->timer);
-	a->timer.data = a;
-	a->open = 1;
-	err = c->check == APP_COMMAND ? start_command(loop, a)
-				      : start_connection(loop, a);
-	if (!err)
-		err = uv_timer_start(&a->timer, on_timeout, c->timeout_ms, 0);
+	a->done = done;
+	if (c->check == APP_COMMAND)
+		err = start_command(a, loop);
+	else
+		err = start_connection(a, loop);
 	if (!err)
 		return a;
-	a->done = NULL;
-	uv_close((uv_handle_t *)&a->timer, on_closed);
-	if (a->open > 1)
-		uv_close(&a->handle, on_closed);
+	/* With a handle, it goes when that is closed. */
+	if (!a->handle.data)
+		free(a);
+	errno = -err;
 	return NULL;
+}
+
+void attempt_give_up(struct attempt *a)
+{
+	a->done = NULL;
+	/* The exit comes, and only then is the pid anybody else's. */
+	if (a->config->check == APP_COMMAND)
+		kill(-a->process.pid, SIGKILL);
+	else
+		uv_close(&a->handle, release);
 }

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One check of an application: a connection, a request, a command. */
+/* One attempt to find out whether an application works. */
 #ifndef BATON_HOST_ATTEMPT_H
 #define BATON_HOST_ATTEMPT_H
 
-#include <stdbool.h>
 #include <uv.h>
 
 #include "config.h"
 
+/* Its end: `why` is one line about what was not good, NULL when it was. */
+typedef void attempt_done(void *arg, const char *why);
+
 struct attempt;
 
-typedef void (*attempt_done_fn)(void *arg, bool good);
-
-/* Begin; NULL if it could not. `done` is called once, within the timeout. */
-struct attempt *attempt_start(uv_loop_t *loop,
+/*
+ * Start one by TCP, HTTP or a command. `done` is called once, from the loop.
+ * NULL, with errno set, when it cannot even be started. The configuration must
+ * last until the attempt's end.
+ */
+struct attempt *attempt_begin(uv_loop_t *loop,
 			      const struct config_application *c,
-			      attempt_done_fn done, void *arg);
+			      attempt_done *done, void *arg);
 
-/* End it without a verdict. */
-void attempt_cancel(struct attempt *a);
-
-/* The status of the first line of an HTTP answer, of which `len` bytes have
- * come (RFC 9112, section 4): 100 to 999; 0: more is needed; -1: none. */
-int attempt_http_status(const char *text, size_t len);
+/* End it, which has not ended yet: `done` will not be called. A command and
+ * its children are killed. */
+void attempt_give_up(struct attempt *a);
 
 #endif

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "lib/yaml.h"
 
 #define MAX_INTERFACES 64
+#define MAX_WORDS 64 /* of a command */
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -33,13 +35,6 @@ static bool is_connected(const void *object)
 	const struct config_application *a = object;
 
 	return a->check == APP_TCP || a->check == APP_HTTP;
-}
-
-static bool is_command(const void *object)
-{
-	const struct config_application *a = object;
-
-	return a->check == APP_COMMAND;
 }
 
 static bool is_process(const void *object)
@@ -90,6 +85,44 @@ static const struct yaml_word check_words[] = {
 	{ 0 },
 };
 
+static const struct yaml_field word_fields[] = {
+	YAML_FIELD(struct config_word, text, "word", STRING, .required = true),
+	{ 0 },
+};
+
+static const struct yaml_schema word_schema = {
+	.what = "word", .size = sizeof(struct config_word),
+	.fields = word_fields, .scalar = true,
+};
+
+static const struct yaml_word protocol_words[] = {
+	{ "tcp", IPPROTO_TCP },
+	{ "udp", IPPROTO_UDP },
+	{ "any", 0 },
+	{ 0 },
+};
+
+static const struct yaml_word any_words[] = { { "any", 0 }, { 0 } };
+
+#define FIELD(member, key, kind, ...)                                          \
+	YAML_FIELD(struct config_application, silence.member, key, kind,       \
+		   __VA_ARGS__)
+
+static const struct yaml_field silence_fields[] = {
+	FIELD(vip, "vip", ADDRESS),
+	FIELD(protocol, "protocol", ENUM, .unset = "any",
+	      .words = protocol_words),
+	FIELD(port, "port", INT, .unset = "any", .min = 1, .max = 65535,
+	      .words = any_words),
+	{ 0 },
+};
+#undef FIELD
+
+static const struct yaml_schema silence_schema = {
+	.what = "silence", .size = sizeof(struct config_application),
+	.fields = silence_fields,
+};
+
 #define FIELD(member, key, kind, ...)                                          \
 	YAML_FIELD(struct config_application, member, key, kind, __VA_ARGS__)
 
@@ -101,7 +134,9 @@ static const struct yaml_field application_fields[] = {
 	FIELD(port, "port", INT, .min = 1, .max = 65535,
 	      .needed = is_connected),
 	FIELD(path, "path", STRING, .unset = "/", .check = check_path),
-	FIELD(command, "command", STRING, .needed = is_command),
+	FIELD(status, "status", INT, .min = 100, .max = 599),
+	YAML_LIST(struct config_application, command, nr_command, "command",
+		  &word_schema, .max = MAX_WORDS),
 	FIELD(pidfile, "pidfile", STRING, .check = check_path,
 	      .needed = is_process),
 	FIELD(user, "user", STRING),
@@ -111,6 +146,9 @@ static const struct yaml_field application_fields[] = {
 	      .unset = "1s", .min = 10, .max = 3600000),
 	FIELD(timeout_ms, "timeout", DURATION, .unit = YAML_MS,
 	      .unset = "1s", .min = 10, .max = 3600000),
+	FIELD(rise, "rise", INT, .unset = "2", .min = 1, .max = 100),
+	FIELD(fall, "fall", INT, .unset = "3", .min = 1, .max = 100),
+	YAML_SECTION(struct config_application, "silence", &silence_schema),
 	{ 0 },
 };
 #undef FIELD
@@ -146,6 +184,7 @@ static const struct yaml_field root_fields[] = {
 	YAML_LIST(struct config, lease_interfaces, nr_lease_interfaces,
 		  "lease_interfaces", &interface_schema,
 		  .max = MAX_INTERFACES),
+	FIELD(leave_on_exit, "leave_on_exit", BOOL),
 	FIELD(heartbeats, "heartbeats", STRING,
 	      .unset = BATON_HEARTBEAT_SOCKET, .check = check_path),
 	YAML_LIST(struct config, applications, nr_applications, "applications",
@@ -233,8 +272,83 @@ static int check_addresses(const struct config *c, const char *file,
 	return err;
 }
 
-/* Names must differ, and so must what stands for them in probes. A limit must
- * leave time for a check. */
+static bool is_vip(const struct config *c, const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < c->nr_vips; i++)
+		if (addr_equal(&c->vips[i].addr, a))
+			return true;
+	return false;
+}
+
+static int check_command(const struct config_application *a, const char *file,
+			 struct config_errors *e)
+{
+	if (a->check != APP_COMMAND)
+		return 0;
+	if (!a->nr_command)
+		return config_error(e, file, a->line,
+				    "application %s: command: is missing",
+				    a->name);
+	if (a->command[0].text[0] != '/')
+		return config_error(e, file, a->line,
+				    "application %s: command: %s: a path that "
+				    "starts with / is expected first",
+				    a->name, a->command[0].text);
+	return 0;
+}
+
+/* A limit must leave time for a check. */
+static int check_times(const struct config_application *a, const char *file,
+		       struct config_errors *e)
+{
+	uint32_t timeout = a->check == APP_PROCESS ? 0 : a->timeout_ms;
+
+	if (a->check == APP_HEARTBEAT || a->limit_ms > a->interval_ms + timeout)
+		return 0;
+	return config_error(e, file, a->line,
+			    "application %s: limit: more than interval and "
+			    "timeout together is expected, or it fails "
+			    "between two good checks",
+			    a->name);
+}
+
+static int check_silence(const struct config *c,
+			 const struct config_application *a, const char *file,
+			 struct config_errors *e)
+{
+	const struct config_silence *s = &a->silence;
+	char text[ADDR_TEXT];
+
+	if (!s->vip.family && (s->protocol || s->port))
+		return config_error(e, file, a->line,
+				    "application %s: silence: vip: is missing",
+				    a->name);
+	if (!s->vip.family || is_vip(c, &s->vip))
+		return 0;
+	return config_error(e, file, a->line,
+			    "application %s: silence: %s: an address in vips: "
+			    "is expected",
+			    a->name, addr_format(&s->vip, text));
+}
+
+/* Names must differ, and so must what stands for them in probes. */
+static int check_name(const struct config *c, size_t i, const char *file,
+		      struct config_errors *e)
+{
+	const struct config_application *a = &c->applications[i], *b;
+
+	for (b = c->applications; b < a; b++)
+		if (baton_tag(a->name) == baton_tag(b->name))
+			return config_error(e, file, a->line,
+					    "application %s: another name is "
+					    "expected, as line %d has the "
+					    "same, or one of the same hash",
+					    a->name, b->line);
+	return 0;
+}
+
 static int check_applications(const struct config *c, const char *file,
 			      struct config_errors *e)
 {
@@ -243,30 +357,10 @@ static int check_applications(const struct config *c, const char *file,
 	for (size_t i = 0; i < c->nr_applications; i++) {
 		const struct config_application *a = &c->applications[i];
 
-		for (size_t j = 0; j < i; j++)
-			if (baton_tag(a->name) ==
-			    baton_tag(c->applications[j].name))
-				err = config_error(e, file, a->line,
-						   "application %s: %s in line "
-						   "%d is the "
-						   "same, or has the same "
-						   "hash; another "
-						   "name is expected",
-						   a->name,
-						   c->applications[j].name,
-						   c->applications[j].line);
-		if (a->check != APP_HEARTBEAT &&
-		    a->limit_ms < a->interval_ms + (a->check == APP_PROCESS
-							    ? 0
-							    : a->timeout_ms))
-			err = config_error(e, file, a->line,
-					   "application %s: its limit is "
-					   "shorter than interval and timeout "
-					   "together, so it would fail between "
-					   "two good checks",
-					   a->name);
+		err |= check_name(c, i, file, e) | check_times(a, file, e) |
+		       check_command(a, file, e) | check_silence(c, a, file, e);
 	}
-	return err;
+	return err ? -EINVAL : 0;
 }
 
 static int finish(struct config *c, const char *file, int err,
@@ -282,7 +376,9 @@ static int finish(struct config *c, const char *file, int err,
 				   "switches: the list is empty; the "
 				   "addresses that the switch sends from are "
 				   "expected");
-	more = check_addresses(c, file, e) ?: check_applications(c, file, e);
+	more = check_addresses(c, file, e);
+	err = err ? err : more;
+	more = check_applications(c, file, e);
 	return err ? err : more;
 }
 
@@ -312,6 +408,27 @@ void config_swap_applications(struct config *a, struct config *b)
 
 	a->applications = b->applications;
 	b->applications = list;
+}
+
+bool config_needs_egress(const struct config *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nr_applications; i++)
+		if (c->applications[i].silence.vip.family)
+			return true;
+	return c->lease;
+}
+
+bool config_names(const struct config_interface *list, size_t n,
+		  const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(list[i].name, name))
+			return true;
+	return false;
 }
 
 static bool same_interfaces(const struct config_interface *a, size_t nr_a,
@@ -354,6 +471,8 @@ const char *config_needs_restart(const struct config *from,
 	    !same_interfaces(from->lease_interfaces, from->nr_lease_interfaces,
 			     to->lease_interfaces, to->nr_lease_interfaces))
 		return "lease";
+	if (from->leave_on_exit != to->leave_on_exit)
+		return "leave-on-exit";
 	if (strcmp(from->heartbeats, to->heartbeats))
 		return "heartbeats";
 	if (!same_applications(from, to))

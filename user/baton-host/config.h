@@ -39,18 +39,33 @@ enum app_check {
 		NR_APP_CHECKS,
 };
 
+struct config_word {
+	char *text;
+};
+
+/* What is silenced while an application has failed: see baton/host.h. */
+struct config_silence {
+	struct addr vip; /* unset: nothing */
+	uint8_t protocol; /* IPPROTO_..., 0: any */
+	uint16_t port; /* host byte order, 0: any */
+};
+
 struct config_application {
 	char name[BATON_APP_NAME_LEN];
 	enum app_check check;
 	struct addr address; /* TCP, HTTP */
 	uint16_t port; /* likewise, host byte order */
 	char *path; /* HTTP: "/..." */
-	char *command; /* COMMAND: of /bin/sh */
+	uint16_t status; /* HTTP: what is expected; 0: 200 to 399 */
+	struct config_word *command; /* COMMAND: the first one is a path */
+	size_t nr_command;
 	char *pidfile; /* beside any check; PROCESS needs it */
 	char *user; /* HEARTBEAT: who may write the page; NULL: root */
 	uint32_t limit_ms; /* without a sign of life */
 	uint32_t interval_ms; /* between checks */
 	uint32_t timeout_ms; /* of a check */
+	uint32_t rise, fall; /* checks in a row: see check.h */
+	struct config_silence silence;
 	int line;
 };
 
@@ -71,6 +86,7 @@ struct config {
 	bool lease; /* obey leases that the switch gives */
 	struct config_interface *lease_interfaces; /* beside `interfaces` */
 	size_t nr_lease_interfaces;
+	bool leave_on_exit; /* ended by SIGTERM, it says that it leaves */
 	char *heartbeats; /* socket where applications get their page */
 	struct config_application *applications;
 	size_t nr_applications;
@@ -86,6 +102,13 @@ void config_free(struct config *c);
 /* For what points into the list of the one: it goes on with the other, whose
  * list is equal. */
 void config_swap_applications(struct config *a, struct config *b);
+
+/* Is there something that the TC program is for? */
+bool config_needs_egress(const struct config *c);
+
+/* Is the interface in the list? */
+bool config_names(const struct config_interface *list, size_t n,
+		  const char *name);
 
 /* Does going from one to the other take a new start of the agent? Then the
  * key of a field that says so, else NULL. */

@@ -186,16 +186,6 @@ int datapath_lease_program(struct datapath *d, char why[DATAPATH_WHY])
 		      : fd;
 }
 
-static bool named(const struct config *c, const char *ifname)
-{
-	size_t i;
-
-	for (i = 0; c && i < c->nr_interfaces; i++)
-		if (!strcmp(c->interfaces[i].name, ifname))
-			return true;
-	return false;
-}
-
 int datapath_detach(const struct pins *p, const struct config *keep,
 		    char why[DATAPATH_WHY])
 {
@@ -206,7 +196,8 @@ int datapath_detach(const struct pins *p, const struct config *keep,
 	if (!all)
 		return fail(-errno, why, "cannot list interfaces");
 	for (i = all; i->if_index && !err; i++) {
-		if (named(keep, i->if_name) ||
+		if ((keep && config_names(keep->interfaces, keep->nr_interfaces,
+					  i->if_name)) ||
 		    xdp_query(i->if_index, PROGRAM, p->settings_id, &state) ||
 		    !state.id || !xdp_uses_map(state.id, p->settings_id))
 			continue;

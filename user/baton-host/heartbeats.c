@@ -1,79 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Handing out pages to applications: the other end of user/libbaton. */
-#include <bpf/bpf.h>
+#include "heartbeats.h"
+
+#include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "applications.h"
-#include "lib/log.h"
 
-#define QUEUE 16
+#define QUEUE 128
+#define GUESTS 16
 
-/* A client that has connected and not said yet who it is. */
-struct guest {
+struct client {
+	struct heartbeats *server;
+	uv_poll_t poll;
+	int fd;
+	struct application *application; /* whose page it has */
+	struct watch *process; /* that it is; NULL: it cannot be seen */
+};
+
+struct heartbeats {
 	struct applications *all;
 	uv_poll_t poll;
 	int fd;
+	char *path;
+	/* Those who have not asked yet. Anybody may connect, and say nothing,
+	 * so there is room for some, and the latest displaces the earliest. */
+	struct client *guests[GUESTS];
+	size_t next;
 };
 
-void heartbeats_drop(struct application *a)
+int heartbeat_request(const char *bytes, size_t len,
+		      char name[BATON_APP_NAME_LEN])
 {
-	if (a->client < 0)
+	size_t i;
+
+	if (!len || len >= BATON_APP_NAME_LEN)
+		return -EINVAL;
+	for (i = 0; i < len; i++)
+		if (!isalnum((unsigned char)bytes[i]) &&
+		    (!bytes[i] || !strchr("._-", bytes[i])))
+			return -EINVAL;
+	memcpy(name, bytes, len);
+	name[len] = '\0';
+	return 0;
+}
+
+/* --- clients -------------------------------------------------------------- */
+
+static void release(uv_handle_t *handle)
+{
+	struct client *c = handle->data;
+
+	close(c->fd);
+	free(c);
+}
+
+void client_drop(struct client *c)
+{
+	size_t i;
+
+	if (!c)
 		return;
-	uv_poll_stop(a->watch);
-	application_close(a->watch);
-	close(a->client);
-	a->client = -1;
+	for (i = 0; i < GUESTS; i++)
+		if (c->server->guests[i] == c)
+			c->server->guests[i] = NULL;
+	if (c->application)
+		c->application->client = NULL;
+	watch_stop(c->process);
+	uv_close((uv_handle_t *)&c->poll, release);
+}
+
+static void gone(struct client *c)
+{
+	struct application *a = c->application;
+
+	client_drop(c);
+	application_ended(a, true,
+			  "the process that wrote its heartbeat has "
+			  "ended");
+}
+
+static void on_process_end(void *arg)
+{
+	gone(arg);
 }
 
 /* Whatever comes from who has its page: only its end has a meaning. */
 static void on_client(uv_poll_t *poll, int status, int events)
 {
-	struct application *a = poll->data;
+	struct client *c = poll->data;
 	char byte;
 
 	(void)events;
-	if (status >= 0 && recv(a->client, &byte, 1, MSG_DONTWAIT) > 0)
-		return;
-	heartbeats_drop(a);
-	application_set_down(a, true, "who wrote its heartbeat has ended");
+	if (status < 0 || recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0)
+		gone(c);
 }
 
-/* --- the request -------------------------------------------------------------- */
+/* --- the request ---------------------------------------------------------- */
 
 static struct application *named(struct applications *all, const char *name)
 {
-	for (size_t i = 0; i < all->nr; i++)
+	size_t i;
+
+	for (i = 0; i < all->nr; i++)
 		if (all->one[i].config->check == APP_HEARTBEAT &&
 		    !strcmp(all->one[i].config->name, name))
 			return &all->one[i];
 	return NULL;
-}
-
-/* A new page, in its place: whoever has an earlier one writes in vain. */
-static int make_page(const struct application *a)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "heartbeat",
-				sizeof(uint32_t),
-				sizeof(struct baton_heartbeat_page), 1, &opts);
-
-	if (fd < 0)
-		return -errno;
-	if (bpf_map_update_elem(a->all->pins->fd[PIN_heartbeats], &a->index,
-				&fd, BPF_ANY)) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	pins_map_page(a->all->pins, a->index, fd);
-	return fd;
 }
 
 static int answer(int to, int32_t status, int page)
@@ -98,115 +138,112 @@ static int answer(int to, int32_t status, int page)
 	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Who asks, for which application: 0 and the application, or what is wrong. */
-static int judge(struct applications *all, int fd, struct application **a)
+/* Which application it asks for, and whether it may: 0 or what is wrong. */
+static int judge(const struct client *c, struct application **a, pid_t *pid)
 {
-	char name[BATON_APP_NAME_LEN + 1];
-	ssize_t n = recv(fd, name, sizeof(name) - 1, MSG_DONTWAIT);
+	char request[BATON_APP_NAME_LEN + 1], name[BATON_APP_NAME_LEN];
+	ssize_t n = recv(c->fd, request, sizeof(request), MSG_DONTWAIT);
 	struct ucred who;
 	socklen_t len = sizeof(who);
 
-	if (n <= 0)
-		return n ? -errno : -ENOTCONN;
-	name[n] = '\0';
-	*a = named(all, name);
+	if (n < 0)
+		return -errno;
+	if (heartbeat_request(request, n, name))
+		return -EINVAL;
+	*a = named(c->server->all, name);
 	if (!*a)
 		return -ESRCH;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &len))
 		return -errno;
+	*pid = who.pid;
 	return who.uid && who.uid != (*a)->user ? -EPERM : 0;
 }
 
-static int adopt(struct application *a, int fd)
+static int adopt(struct client *c, struct application *a, pid_t pid)
 {
-	uv_poll_t *watch = malloc(sizeof(*watch));
+	struct applications *all = a->all;
 	int page, err;
 
-	if (!watch)
-		return -ENOMEM;
-	page = make_page(a);
-	err = page < 0 ? page : answer(fd, 0, page);
-	if (page >= 0)
-		close(page);
-	if (!err)
-		err = uv_poll_init(a->all->loop, watch, fd);
-	if (err) {
-		free(watch);
-		return err;
+	/* In another PID namespace it has no number here. */
+	if (pid > 0) {
+		c->process = watch_start(all->loop, pid, on_process_end, c);
+		if (!c->process)
+			return -errno;
 	}
-	heartbeats_drop(a);
-	a->client = fd;
-	a->watch = watch;
-	watch->data = a;
-	uv_poll_start(watch, UV_READABLE | UV_DISCONNECT, on_client);
-	application_set_down(a, false, "its heartbeat has a page");
+	page = pins_new_page(all->pins, a->index);
+	if (page < 0)
+		return page;
+	err = answer(c->fd, 0, page);
+	close(page);
+	if (err)
+		return err;
+	client_drop(a->client);
+	a->client = c;
+	c->application = a;
+	application_ended(a, false, "its heartbeat has a page");
 	return 0;
 }
 
-static void on_guest_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static void on_guest_left(uv_handle_t *handle)
-{
-	struct guest *g = handle->data;
-	struct applications *all = g->all;
-	struct application *a = NULL;
-	int fd = g->fd;
-	int err = judge(all, fd, &a);
-
-	free(g);
-	if (!err)
-		err = adopt(a, fd);
-	if (!err)
-		return;
-	answer(fd, err, -1);
-	close(fd);
-}
-
-/* One descriptor has one handle, so this one goes before the next comes. */
 static void on_guest(uv_poll_t *poll, int status, int events)
 {
-	(void)status;
+	struct client *c = poll->data;
+	struct heartbeats *h = c->server;
+	struct application *a = NULL;
+	pid_t pid = 0;
+	int err = status < 0 ? status : judge(c, &a, &pid);
+	size_t i;
+
 	(void)events;
-	uv_poll_stop(poll);
-	uv_close((uv_handle_t *)poll, on_guest_left);
+	if (!err)
+		err = adopt(c, a, pid);
+	if (!err)
+		err = uv_poll_start(poll, UV_READABLE | UV_DISCONNECT,
+				    on_client);
+	if (err) {
+		answer(c->fd, err, -1);
+		client_drop(c);
+		return;
+	}
+	for (i = 0; i < GUESTS; i++)
+		if (h->guests[i] == c)
+			h->guests[i] = NULL;
 }
 
-static void on_listener(uv_poll_t *poll, int status, int events)
+static void on_connection(uv_poll_t *poll, int status, int events)
 {
-	struct applications *all = poll->data;
-	int fd = accept4(all->listener, NULL, NULL,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct guest *g;
+	struct heartbeats *h = poll->data;
+	int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *c;
 
 	(void)status;
 	(void)events;
 	if (fd < 0)
 		return;
-	g = calloc(1, sizeof(*g));
-	if (!g || uv_poll_init(all->loop, &g->poll, fd)) {
-		free(g);
+	c = calloc(1, sizeof(*c));
+	if (!c || uv_poll_init(h->all->loop, &c->poll, fd)) {
+		free(c);
 		close(fd);
 		return;
 	}
-	g->all = all;
-	g->fd = fd;
-	g->poll.data = g;
-	if (uv_poll_start(&g->poll, UV_READABLE | UV_DISCONNECT, on_guest)) {
-		close(fd);
-		uv_close((uv_handle_t *)&g->poll, on_guest_closed);
-	}
+	c->server = h;
+	c->fd = fd;
+	c->poll.data = c;
+	client_drop(h->guests[h->next]);
+	h->guests[h->next] = c;
+	h->next = (h->next + 1) % GUESTS;
+	uv_poll_start(&c->poll, UV_READABLE | UV_DISCONNECT, on_guest);
 }
 
-/* --- the socket ----------------------------------------------------------------- */
+/* --- the socket ----------------------------------------------------------- */
 
 static int make_parent(const char *path)
 {
-	char *parent = strdup(path), *slash = strrchr(parent, '/');
+	char *parent = strdup(path), *slash;
 	int err = 0;
 
+	if (!parent)
+		return -ENOMEM;
+	slash = strrchr(parent, '/');
 	if (slash && slash != parent) {
 		*slash = '\0';
 		err = mkdir(parent, 0755) && errno != EEXIST ? -errno : 0;
@@ -215,10 +252,10 @@ static int make_parent(const char *path)
 	return err;
 }
 
-int heartbeats_listen(struct applications *all, const char *path)
+static int listen_at(const char *path)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int err;
+	int fd, err;
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
@@ -226,31 +263,60 @@ int heartbeats_listen(struct applications *all, const char *path)
 	err = make_parent(path);
 	if (err)
 		return err;
-	all->listener = socket(
-		AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (all->listener < 0)
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return -errno;
 	unlink(path);
 	/* Anybody may ask; the answer depends on who does. */
-	if (bind(all->listener, (struct sockaddr *)&at, sizeof(at)) ||
-	    chmod(path, 0666) || listen(all->listener, QUEUE))
-		return -errno;
-	all->accepting = malloc(sizeof(*all->accepting));
-	if (!all->accepting)
-		return -ENOMEM;
-	err = uv_poll_init(all->loop, all->accepting, all->listener);
-	all->accepting->data = all;
-	return err ?: uv_poll_start(all->accepting, UV_READABLE, on_listener);
+	if (!bind(fd, (struct sockaddr *)&at, sizeof(at)) &&
+	    !chmod(path, 0666) && !listen(fd, QUEUE))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
 }
 
-void heartbeats_close(struct applications *all)
+static void release_server(uv_handle_t *handle)
 {
-	if (all->accepting) {
-		uv_poll_stop(all->accepting);
-		application_close(all->accepting);
+	struct heartbeats *h = handle->data;
+
+	close(h->fd);
+	free(h->path);
+	free(h);
+}
+
+int heartbeats_listen(struct heartbeats **to, struct applications *all,
+		      const char *path)
+{
+	struct heartbeats *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->all = all;
+	h->path = strdup(path);
+	h->fd = h->path ? listen_at(path) : -ENOMEM;
+	err = h->fd < 0 ? h->fd : uv_poll_init(all->loop, &h->poll, h->fd);
+	if (err) {
+		if (h->fd >= 0)
+			close(h->fd);
+		free(h->path);
+		free(h);
+		return err;
 	}
-	if (all->listener >= 0)
-		close(all->listener);
-	all->accepting = NULL;
-	all->listener = -1;
+	h->poll.data = h;
+	*to = h;
+	return uv_poll_start(&h->poll, UV_READABLE, on_connection);
+}
+
+void heartbeats_close(struct heartbeats *h)
+{
+	size_t i;
+
+	if (!h)
+		return;
+	for (i = 0; i < GUESTS; i++)
+		client_drop(h->guests[i]);
+	unlink(h->path);
+	uv_close((uv_handle_t *)&h->poll, release_server);
 }

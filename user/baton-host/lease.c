@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/log.h"
+
 /* What tells our filter from those of others. */
 #define PRIORITY 7790
 #define HANDLE 1
@@ -41,7 +43,8 @@ static int look(const struct bpf_tc_hook *hook)
 	return err ?: strcmp(info.name, PROGRAM) ? -EBUSY : 1;
 }
 
-int lease_attach(int program, const char *ifname)
+/* In one step in place of an earlier one. */
+static int attach(int program, const char *ifname)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(ifname),
 		    .attach_point = BPF_TC_EGRESS);
@@ -59,7 +62,7 @@ int lease_attach(int program, const char *ifname)
 	return err;
 }
 
-int lease_detach(const char *ifname)
+static int detach(const char *ifname)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(ifname),
 		    .attach_point = BPF_TC_EGRESS);
@@ -69,4 +72,54 @@ int lease_detach(const char *ifname)
 
 	libbpf_set_print(said);
 	return err;
+}
+
+int lease_attach(struct datapath *d, const struct config *c)
+{
+	const char *failed = NULL;
+	char why[DATAPATH_WHY];
+	int program, err = 0;
+	size_t i;
+
+	if (!config_needs_egress(c))
+		return 0;
+	program = datapath_lease_program(d, why);
+	if (program < 0) {
+		log_error("%s", why);
+		return program;
+	}
+	for (i = 0; i < c->nr_interfaces + c->nr_lease_interfaces && !err;
+	     i++) {
+		failed =
+			i < c->nr_interfaces
+				? c->interfaces[i].name
+				: c->lease_interfaces[i - c->nr_interfaces].name;
+		err = attach(program, failed);
+	}
+	close(program);
+	if (err)
+		log_error("%s: cannot put a TC program at its egress: %s",
+			  failed,
+			  err == -EBUSY ? "another filter has its priority "
+					  "and handle; see `tc filter show "
+					  "dev ... egress`"
+			  : err == -EINVAL || err == -ENODEV ? "there is no "
+							       "such interface"
+							     : strerror(-err));
+	return err;
+}
+
+void lease_detach(const struct config *keep)
+{
+	struct if_nameindex *all = if_nameindex(), *i;
+	bool some = keep && config_needs_egress(keep);
+
+	for (i = all; i && i->if_index; i++)
+		if (!some ||
+		    (!config_names(keep->interfaces, keep->nr_interfaces,
+				   i->if_name) &&
+		     !config_names(keep->lease_interfaces,
+				   keep->nr_lease_interfaces, i->if_name)))
+			detach(i->if_name);
+	if_freenameindex(all);
 }

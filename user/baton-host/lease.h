@@ -3,12 +3,15 @@
 #ifndef BATON_HOST_LEASE_H
 #define BATON_HOST_LEASE_H
 
-/* Put the program there, in place of an earlier one of ours. 0 or a negative
- * errno. */
-int lease_attach(int program, const char *ifname);
+#include "config.h"
+#include "datapath.h"
 
-/* Take ours off; 0 also when it is not there. The qdisc stays, as others may
- * use it. */
-int lease_detach(const char *ifname);
+/* Put it on the interfaces of the configuration, if there is something for it
+ * to do, in place of an earlier one of ours. 0 or a negative errno, logged. */
+int lease_attach(struct datapath *d, const struct config *c);
+
+/* Take ours off every interface that the configuration does not name; NULL:
+ * off all. The qdisc stays, as others may use it. */
+void lease_detach(const struct config *keep);
 
 #endif

@@ -15,6 +15,7 @@ static const char usage[] =
 	"       baton-host [--config FILE] --detach         undo everything\n"
 	"       baton-host [--config FILE] --say WORD       up, draining or "
 	"leaving\n"
+	"       baton-host [--config FILE] --status [--json] show how it is\n"
 	"       baton-host --version | --help\n"
 	"The file is " DEFAULT_CONFIG " unless given. See baton-host(8).\n";
 
@@ -23,6 +24,8 @@ static const struct option long_options[] = {
 	{ "check", no_argument, NULL, 'C' },
 	{ "detach", no_argument, NULL, 'd' },
 	{ "say", required_argument, NULL, 's' },
+	{ "status", no_argument, NULL, 'S' },
+	{ "json", no_argument, NULL, 'j' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -56,12 +59,13 @@ static int misused(const char *what)
 int main(int argc, char **argv)
 {
 	const char *path = DEFAULT_CONFIG;
-	enum { RUN, CHECK, DETACH, SAY } what = RUN;
+	enum { RUN, CHECK, DETACH, SAY, STATUS } what = RUN;
 	enum log_level level = LOG_L_INFO;
 	int option, word = -1, chosen = 0, err;
 	struct config config;
+	bool json = false;
 
-	while ((option = getopt_long(argc, argv, "c:vVh", long_options,
+	while ((option = getopt_long(argc, argv, "c:jvVh", long_options,
 				     NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -83,6 +87,13 @@ int main(int argc, char **argv)
 				return misused("--say: up, draining or leaving "
 					       "is expected");
 			break;
+		case 'S':
+			what = STATUS;
+			chosen++;
+			break;
+		case 'j':
+			json = true;
+			break;
 		case 'v':
 			level = LOG_L_DEBUG;
 			break;
@@ -100,8 +111,10 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		return misused("no further arguments are expected");
 	if (chosen > 1)
-		return misused("--check, --detach and --say exclude each "
-			       "other");
+		return misused("--check, --detach, --say and --status exclude "
+			       "each other");
+	if (json && what != STATUS)
+		return misused("--json is for --status");
 
 	log_init("baton-host", level);
 	err = agent_config(&config, path);
@@ -118,6 +131,9 @@ int main(int argc, char **argv)
 		break;
 	case SAY:
 		err = agent_say(&config, word);
+		break;
+	case STATUS:
+		err = agent_status(&config, json);
 		break;
 	}
 out:

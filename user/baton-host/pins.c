@@ -63,36 +63,47 @@ void pins_init(struct pins *p)
 		p->fd[i] = -1;
 }
 
-static int map(int fd, size_t size, void **memory)
+static int map(int fd, size_t size, void *member)
 {
-	*memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (*memory != MAP_FAILED)
-		return 0;
-	*memory = NULL;
-	return -errno;
+	void *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	*(void **)member = memory;
+	return 0;
 }
 
-static int open_page(const struct pins *p, uint32_t index)
+/* By its id, which takes CAP_SYS_ADMIN. */
+static int map_page(struct pins *p, uint32_t index)
 {
 	uint32_t id;
+	int fd, err;
 
 	if (bpf_map_lookup_elem(p->fd[PIN_heartbeats], &index, &id))
-		return -1;
-	return bpf_map_get_fd_by_id(id);
+		return 0;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return -errno;
+	err = map(fd, sizeof(*p->page[index]), &p->page[index]);
+	close(fd);
+	return err;
 }
 
-void pins_map_page(struct pins *p, uint32_t index, int fd)
+static int map_all(struct pins *p)
 {
-	const size_t size = sizeof(*p->page[0]);
-	int opened = fd < 0 ? open_page(p, index) : -1;
-	void *page = mmap(NULL, size, PROT_READ, MAP_SHARED,
-			  fd < 0 ? opened : fd, 0);
+	uint32_t i;
+	int err = map(p->fd[PIN_settings], sizeof(*p->settings), &p->settings);
 
-	if (p->page[index])
-		munmap((void *)p->page[index], size);
-	p->page[index] = page == MAP_FAILED ? NULL : page;
-	if (opened >= 0)
-		close(opened);
+	if (!err)
+		err = map(p->fd[PIN_applications],
+			  BATON_PROBE_APPS * sizeof(*p->applications),
+			  &p->applications);
+	if (!err)
+		err = map(p->fd[PIN_lease], sizeof(*p->lease), &p->lease);
+	for (i = 0; i < BATON_PROBE_APPS && !err; i++)
+		err = map_page(p, i);
+	return err;
 }
 
 int pins_open(struct pins *p, const char *dir)
@@ -108,13 +119,7 @@ int pins_open(struct pins *p, const char *dir)
 			p->settings_id = id;
 	}
 	if (!err)
-		err = map(p->fd[PIN_settings], sizeof(*p->settings),
-			  (void **)&p->settings) ?:
-		      map(p->fd[PIN_applications],
-			  BATON_PROBE_APPS * sizeof(*p->applications),
-			  (void **)&p->applications) ?:
-		      map(p->fd[PIN_lease], sizeof(*p->lease),
-			  (void **)&p->lease);
+		err = map_all(p);
 	if (!err && p->settings->abi != BATON_HOST_ABI)
 		err = -EPROTO;
 	if (err)
@@ -122,30 +127,59 @@ int pins_open(struct pins *p, const char *dir)
 	return err;
 }
 
+static void unmap(void *memory, size_t size)
+{
+	if (memory)
+		munmap(memory, size);
+}
+
 void pins_close(struct pins *p)
 {
 	int i;
 
-	if (p->settings)
-		munmap(p->settings, sizeof(*p->settings));
-	if (p->applications)
-		munmap(p->applications,
-		       BATON_PROBE_APPS * sizeof(*p->applications));
-	if (p->lease)
-		munmap(p->lease, sizeof(*p->lease));
-	for (i = 0; i < BATON_PROBE_APPS; i++) {
-		if (p->page[i])
-			munmap((void *)p->page[i], sizeof(*p->page[i]));
-		p->page[i] = NULL;
-	}
-	p->settings = NULL;
-	p->applications = NULL;
-	p->lease = NULL;
-	for (i = 0; i < NR_PINS; i++) {
+	unmap(p->settings, sizeof(*p->settings));
+	unmap(p->applications, BATON_PROBE_APPS * sizeof(*p->applications));
+	unmap(p->lease, sizeof(*p->lease));
+	for (i = 0; i < BATON_PROBE_APPS; i++)
+		unmap(p->page[i], sizeof(*p->page[i]));
+	for (i = 0; i < NR_PINS; i++)
 		if (p->fd[i] >= 0)
 			close(p->fd[i]);
-		p->fd[i] = -1;
+	pins_init(p);
+}
+
+uint64_t pins_last_sign(const struct pins *p, uint32_t index)
+{
+	const struct baton_host_app *a = &p->applications[index];
+
+	if (!(a->flags & BATON_HOST_APP_HEARTBEAT))
+		return __atomic_load_n(&a->alive, __ATOMIC_RELAXED);
+	return p->page[index] ? __atomic_load_n(&p->page[index]->beat,
+						__ATOMIC_RELAXED)
+			      : 0;
+}
+
+int pins_new_page(struct pins *p, uint32_t index)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct baton_heartbeat_page *page = NULL;
+	int err, fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "heartbeat",
+				     sizeof(uint32_t), sizeof(*page), 1, &opts);
+
+	if (fd < 0)
+		return -errno;
+	err = map(fd, sizeof(*page), &page);
+	if (!err &&
+	    bpf_map_update_elem(p->fd[PIN_heartbeats], &index, &fd, BPF_ANY))
+		err = -errno;
+	if (err) {
+		unmap(page, sizeof(*page));
+		close(fd);
+		return err;
 	}
+	unmap(p->page[index], sizeof(*page));
+	p->page[index] = page;
+	return fd;
 }
 
 void pins_unpin(const char *dir)

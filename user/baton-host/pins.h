@@ -23,8 +23,8 @@ struct pins {
 	struct baton_host_settings *settings; /* mapped, so the next */
 	struct baton_host_app *applications; /* BATON_PROBE_APPS */
 	struct baton_host_lease *lease;
-	/* Pages in `heartbeats`, NULL: none; see pins_map_page(). */
-	const struct baton_heartbeat_page *page[BATON_PROBE_APPS];
+	/* in `heartbeats`; NULL: none was there when they were opened */
+	struct baton_heartbeat_page *page[BATON_PROBE_APPS];
 	uint32_t settings_id;
 };
 
@@ -36,9 +36,13 @@ void pins_init(struct pins *p);
 int pins_open(struct pins *p, const char *dir);
 void pins_close(struct pins *p);
 
-/* Have page[index] be that of the map `fd`, -1: of the one that is there, for
- * which CAP_SYS_ADMIN is needed. NULL if there is none. */
-void pins_map_page(struct pins *p, uint32_t index, int fd);
+/* The last sign of life of the application at this place: CLOCK_BOOTTIME, ns;
+ * 0: never. */
+uint64_t pins_last_sign(const struct pins *p, uint32_t index);
+
+/* Make a page and put it there: whoever has an earlier one writes in vain. Its
+ * descriptor, the caller's to close, or a negative errno. */
+int pins_new_page(struct pins *p, uint32_t index);
 
 /* Remove those that are there. */
 void pins_unpin(const char *dir);

@@ -8,42 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app_state.h"
 #include "lib/clock.h"
 #include "probe_mac.h"
 
 /* A prober that has not asked for so long does not listen any more. */
 #define LATELY 2000000000ULL /* ns */
-
-static uint64_t last_sign(const struct pins *pins, uint32_t index,
-			  const struct baton_host_app *a)
-{
-	const struct baton_heartbeat_page *page = pins->page[index];
-
-	if (!(a->flags & BATON_HOST_APP_HEARTBEAT))
-		return a->alive;
-	return page ? __atomic_load_n(&page->beat, __ATOMIC_RELAXED) : 0;
-}
-
-/* As the XDP program does: bpf/host_apps.h. */
-static struct baton_probe_app app_report(const struct pins *pins,
-					 uint32_t index, uint64_t now)
-{
-	const struct baton_host_app *a = &pins->applications[index];
-	uint64_t sign, age;
-
-	if (!a->tag)
-		return (struct baton_probe_app){ 0 };
-	sign = last_sign(pins, index, a);
-	age = now > sign ? now - sign : 0;
-	return (struct baton_probe_app){
-		.tag = htonl(a->tag),
-		.age = htons(age / 1000000 < UINT16_MAX ? age / 1000000
-							: UINT16_MAX),
-		.state = a->flags & BATON_HOST_APP_DOWN || age > a->limit
-				 ? BATON_APP_FAILED
-				 : BATON_APP_UP,
-	};
-}
 
 void word_make(struct baton_probe *p, const struct pins *pins,
 	       const struct baton_host_session *session,
@@ -61,8 +31,12 @@ void word_make(struct baton_probe *p, const struct pins *pins,
 		.sequence = htobe64(asker->sequence),
 		.sent = htobe64(now),
 	};
-	for (uint32_t i = 0; i < BATON_PROBE_APPS; i++)
-		p->app[i] = app_report(pins, i, now);
+	for (uint32_t i = 0; i < BATON_PROBE_APPS; i++) {
+		const struct baton_host_app *a = &pins->applications[i];
+
+		if (a->tag)
+			app_report(&p->app[i], a, pins_last_sign(pins, i), now);
+	}
 	p->mac = probe_mac((const __u64 *)key, p);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The configuration of baton-host: what is read, and what is said of mistakes. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,6 +45,65 @@ static void defaults(void **state)
 	assert_int_equal(c.nr_switches, 1);
 	assert_int_equal(c.nr_vips, 0);
 	assert_false(c.manage_vips);
+	assert_true(c.lease);
+	assert_true(config_needs_egress(&c));
+	assert_int_equal(c.nr_lease_interfaces, 0);
+	assert_false(c.leave_on_exit);
+	assert_string_equal(c.heartbeats, "/run/baton-host/heartbeat.sock");
+	assert_int_equal(c.nr_applications, 0);
+	config_free(&c);
+}
+
+static void applications(void **state)
+{
+	const struct config_application *a;
+	struct config c;
+
+	(void)state;
+	read_good(&c, MINIMUM "vips: [192.0.2.10]\n"
+			      "lease: no\n"
+			      "applications:\n"
+			      "- {name: web, limit: 30ms}\n"
+			      "- {name: page, limit: 3s, check: http, address: "
+			      "\"::1\",\n"
+			      "   port: 8080, path: /up, status: 204, rise: 1, "
+			      "fall: 9,\n"
+			      "   interval: 100ms, timeout: 50ms}\n"
+			      "- {name: db, limit: 3s, check: command,\n"
+			      "   command: [/bin/ask, \"a b\"], pidfile: "
+			      "/run/db.pid,\n"
+			      "   silence: {vip: 192.0.2.10, protocol: udp, "
+			      "port: 53}}\n");
+	assert_int_equal(c.nr_applications, 3);
+	a = c.applications;
+	assert_int_equal(a->check, APP_HEARTBEAT);
+	assert_int_equal(a->limit_ms, 30);
+	assert_null(a->user);
+	assert_int_equal(a->silence.vip.family, 0);
+	a++;
+	assert_int_equal(a->check, APP_HTTP);
+	assert_int_equal(a->address.family, 6);
+	assert_int_equal(a->port, 8080);
+	assert_string_equal(a->path, "/up");
+	assert_int_equal(a->status, 204);
+	assert_int_equal(a->rise, 1);
+	assert_int_equal(a->fall, 9);
+	assert_int_equal(a->interval_ms, 100);
+	assert_int_equal(a->timeout_ms, 50);
+	a++;
+	assert_int_equal(a->nr_command, 2);
+	assert_string_equal(a->command[1].text, "a b");
+	assert_string_equal(a->pidfile, "/run/db.pid");
+	assert_int_equal(a->rise, 2);
+	assert_int_equal(a->fall, 3);
+	assert_int_equal(a->silence.vip.family, 4);
+	assert_int_equal(a->silence.protocol, IPPROTO_UDP);
+	assert_int_equal(a->silence.port, 53);
+	assert_true(config_needs_egress(&c)); /* for that, not for a lease */
+	config_free(&c);
+
+	read_good(&c, MINIMUM "lease: no\n");
+	assert_false(config_needs_egress(&c));
 	config_free(&c);
 }
 
@@ -80,6 +140,10 @@ static void everything(void **state)
 	config_free(&c);
 }
 
+#define APP MINIMUM "applications:\n- {"
+#define ONE_MORE "{name: a, limit: 1s}, {name: b, limit: 1s}, "
+#define TWICE(text) text text
+
 /* What a mistake is answered with: where, and words that must be in it. */
 static const struct {
 	const char *text, *where, *says;
@@ -103,6 +167,44 @@ static const struct {
 	{ MINIMUM "manage-vips: maybe\n", "f:3:", "yes" },
 	{ MINIMUM "managed-vips: yes\n", "f:3:", "manage-vips" },
 	{ MINIMUM "interface: eth0\n", "f:3:", "interface" },
+	{ APP "name: web}\n", "f:4:", "limit" },
+	{ APP "limit: 30ms}\n", "f:4:", "name" },
+	{ APP "name: web, limit: 30}\n", "f:4:", "30" },
+	{ APP "name: web, limit: 1ms}\n", "f:4:", "5ms" },
+	{ APP "name: a b, limit: 30ms}\n", "f:4:", "a b" },
+	{ APP "name: web, limit: 30ms, check: ping}\n", "f:4:", "http" },
+	{ APP "name: web, limit: 3s, check: tcp, port: 80}\n",
+	  "f:4:", "address" },
+	{ APP "name: web, limit: 3s, check: http, address: 10.0.0.1}\n",
+	  "f:4:", "port" },
+	{ APP "name: web, limit: 3s, check: http, address: 10.0.0.1, "
+	      "port: 80, path: up}\n",
+	  "f:4:", "starts with /" },
+	{ APP "name: web, limit: 3s, check: http, address: 10.0.0.1, "
+	      "port: 80, status: 20}\n",
+	  "f:4:", "100" },
+	{ APP "name: web, limit: 3s, check: command}\n",
+	  "f:4:", "command: is missing" },
+	{ APP "name: web, limit: 3s, check: command, command: [ls]}\n",
+	  "f:4:", "a path that starts with /" },
+	{ APP "name: web, limit: 3s, check: process}\n", "f:4:", "pidfile" },
+	{ APP "name: web, limit: 2s, check: process, pidfile: /x, "
+	      "interval: 2s}\n",
+	  "f:4:", "between two good checks" },
+	{ APP "name: web, limit: 2s, check: tcp, address: 10.0.0.1, "
+	      "port: 80}\n",
+	  "f:4:", "between two good checks" },
+	{ APP "name: web, limit: 3s, rise: 0}\n", "f:4:", "100" },
+	{ APP "name: web, limit: 3s}\n- {name: web, limit: 3s}\n",
+	  "f:5:", "line 4" },
+	{ APP "name: web, limit: 3s, silence: {port: 80}}\n",
+	  "f:4:", "vip: is missing" },
+	{ APP "name: web, limit: 3s, silence: {vip: 192.0.2.10}}\n",
+	  "f:4:", "in vips:" },
+	{ APP "name: web, limit: 3s, silence: {protocol: icmp}}\n",
+	  "f:4:", "udp" },
+	{ MINIMUM "applications: [" TWICE(TWICE(ONE_MORE)) ONE_MORE "]\n",
+	  "f:3:", "8" },
 };
 
 static void mistakes_are_explained(void **state)
@@ -155,6 +257,15 @@ static void what_a_reload_cannot_do(void **state)
 		{ MINIMUM, "interfaces: [eth0]\nswitches: [10.0.1.2]\n", NULL },
 		{ MINIMUM, MINIMUM "mode: native\n", "mode" },
 		{ MINIMUM, MINIMUM "bpffs: /run/x\n", "bpffs" },
+		{ MINIMUM, MINIMUM "lease: no\n", "lease" },
+		{ MINIMUM, MINIMUM "lease-interfaces: [eth9]\n", "lease" },
+		{ MINIMUM, MINIMUM "leave-on-exit: yes\n", "leave-on-exit" },
+		{ MINIMUM, MINIMUM "heartbeats: /run/y\n", "heartbeats" },
+		{ APP "name: a, limit: 1s}\n", APP "name: a, limit: 1s}\n",
+		  NULL },
+		{ APP "name: a, limit: 1s}\n", APP "name: a, limit: 2s}\n",
+		  "applications" },
+		{ APP "name: a, limit: 1s}\n", MINIMUM, "applications" },
 		{ MINIMUM, "interface: eth1\nswitches: [10.0.1.1]\n",
 		  "interfaces" },
 		{ MINIMUM, "interfaces: [eth0, eth1]\nswitches: [10.0.1.1]\n",
@@ -183,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(applications),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(mistakes_are_explained),
 		cmocka_unit_test(all_mistakes_at_once),
