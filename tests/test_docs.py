@@ -127,6 +127,18 @@ def test_every_key_is_in_the_manual():
     assert not missing
 
 
+def test_every_key_of_a_host_is_in_the_manual():
+    schema = read("user/baton-host/config.c")
+    keys = set(re.findall(r'FIELD\((?:struct \w+, )?[\w.]+, "(\w+)"', schema))
+    keys |= set(re.findall(r'YAML_(?:LIST|SECTION)\([^"]*"(\w+)"', schema))
+    keys -= {"word"}  # an item of a list has no name in the text
+    assert {"switches", "applications", "silence", "limit", "vip"} <= keys
+    text = read("docs/man/baton-host.8")
+    missing = {k for k in keys
+               if not re.search(rf"\bCm {k.replace('_', '-')}\b", text)}
+    assert not missing
+
+
 # --- manual pages, links, targets --------------------------------------------
 
 @pytest.mark.parametrize("program", MAN)

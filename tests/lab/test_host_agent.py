@@ -30,22 +30,26 @@ CAP_NET_ADMIN, CAP_BPF = 12, 39
 
 
 class Prober:
-    """Probes a host as the switch does, one probe at a time."""
+    """Probes a host as the switch does, one probe at a time. It hears answers
+    and errors only, or else also words, which come from another port."""
 
-    def __init__(self, ns, family, key=KEY):
+    def __init__(self, ns, family, key=KEY, words=False):
         with ns.entered():
             self.socket = socket.socket(AF[family], socket.SOCK_DGRAM)
         if family == 6:
             self.socket.setsockopt(socket.IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
         self.socket.settimeout(SO_PATIENCE)
-        self.socket.connect((HOST[family], abi.C["PROBE_PORT"]))
+        self.to = HOST[family], abi.C["PROBE_PORT"]
+        if not words:
+            self.socket.connect(self.to)
         self.key = key
         self.session = int.from_bytes(os.urandom(8), "big")
         self.sequence = itertools.count(1)
 
-    def send(self):
-        asked = probe.ask(self.key, self.session, next(self.sequence), host=3)
-        self.socket.send(bytes(asked))
+    def send(self, **fields):
+        asked = probe.ask(self.key, self.session, next(self.sequence), host=3,
+                          **fields)
+        self.socket.sendto(bytes(asked), self.to)
         return asked
 
     def ask(self, word="UP"):
