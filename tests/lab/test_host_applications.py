@@ -47,7 +47,8 @@ class Host(Net):
         wait_until(lambda: self.state(name) == state, f"{name}: {state}")
 
     def wait_checked(self, index=0):
-        """Until it has been found alive since this call."""
+        """Until it has been found alive since this call. (A new one counts
+        as up for as long as its limit.)"""
         def alive():
             with bpf.Map.pinned(self.pins / "applications") as apps:
                 return abi.HostApp.from_buffer_copy(apps.lookup(index)).alive
@@ -92,7 +93,7 @@ def by_process(sleeper, **more):
 
 def by_command(*command, **more):
     return {"name": "web", "check": "command", "limit": "5s",
-            "interval": "20ms", "timeout": "100ms", "rise": 1, "fall": 1,
+            "interval": "20ms", "timeout": "2s", "rise": 1, "fall": 1,
             "command": list(map(str, command)), **more}
 
 
@@ -210,7 +211,7 @@ def test_commands_are_killed_with_what_they_start(net):
     script = net.lab.file("hang", "#!/bin/bash\n(exec -a " + marker +
                           " sleep 1000) & wait\n")
     script.chmod(0o755)
-    agent = net.ready(applications=[by_command(script, fall=5)])
+    agent = net.ready(applications=[by_command(script, fall=5, timeout="100ms")])
     wait_until(lambda: running(marker), "it has started")
     net.wait_state("failed")  # after five of them
     agent.stop()
@@ -219,10 +220,10 @@ def test_commands_are_killed_with_what_they_start(net):
 
 def test_commands_leave_no_zombies(net):
     agent = net.ready(applications=[
-        by_command("/bin/sleep", "1000", name="hangs"),
+        by_command("/bin/sleep", "1000", name="hangs", timeout="100ms"),
         by_command("/bin/false", name="fails"),
         by_command("/bin/true", name="works")])
-    net.wait_state("up", "works")
+    net.wait_checked(2)
     net.wait_state("failed", "hangs")
     net.wait_state("failed", "fails")
     # Commands of the next attempts run meanwhile; the dead do not pile up.
@@ -237,7 +238,7 @@ def test_no_shell_reads_a_command(net):
                                   "[ $# -eq 2 ] || exit 1\n")
     script.chmod(0o755)
     net.ready(applications=[by_command(script, odd, odd)])
-    net.wait_state("up")
+    net.wait_checked()
 
 
 def test_commands_have_no_capabilities(net):
@@ -247,7 +248,7 @@ def test_commands_have_no_capabilities(net):
                    f"mv {out}.new {out}\n")
     script.chmod(0o755)
     net.ready(applications=[by_command(script)])
-    net.wait_state("up")
+    net.wait_checked()
     sets = dict(line.split(":\t") for line in out.read_text().splitlines())
     assert {int(value, 16) for value in sets.values()} == {0}
 
@@ -260,7 +261,7 @@ def test_failures_are_counted_both_ways(net):
                  f"exit $s\n")
     script.chmod(0o755)
     net.ready(applications=[by_command(script, rise=2, fall=3)])
-    net.wait_state("up")
+    net.wait_checked()
     prober = listener(net, 4)
     for failed in True, False:
         prober.send()
@@ -269,9 +270,9 @@ def test_failures_are_counted_both_ways(net):
         got = word(prober, f"failed: {failed}")
         results = log.read_text().split()
         last = "1" if failed else "0"
-        # The next attempt may have been made by now.
+        # Others may have been made since.
         streak = len(results) - len("".join(results).rstrip(last))
-        assert streak in ((3, 4) if failed else (2, 3)), results
+        assert streak >= (3 if failed else 2), results
         assert got.app[0].state == (FAILED if failed else UP)
 
 
@@ -290,7 +291,7 @@ http.server.HTTPServer(("127.0.0.1", 8080), Teapot).serve_forever()
              "timeout": "1s", "fall": 1}
     agent = net.ready(applications=[
         {"name": "tea", "status": 418, **check}, {"name": "any", **check}])
-    net.wait_state("up", "tea")
+    net.wait_checked(0)
     net.wait_state("failed", "any")
     # It is stopped: the kernel still takes connections, but nobody answers.
     server.kill(signal.SIGSTOP)
@@ -582,7 +583,7 @@ c.recv(1)
 
 def test_status(net, sleeper):
     net.ready(applications=[by_process(sleeper), heartbeat("db", "30ms")])
-    net.wait_state("up")
+    net.wait_checked()
     prober = listener(net, 6)
     lease(prober, 50000000)
     asked = prober.send(stamp=prober.stamp, lease=50000000,
