@@ -48,10 +48,13 @@ static void repair(struct baton_probe *p, uint8_t what)
 static enum probe_verdict expected(const struct baton_probe *p, size_t size)
 {
 	if (size != sizeof(*p) || be32toh(p->magic) != BATON_PROBE_MAGIC ||
-	    p->type != BATON_PROBE_ANSWER)
+	    (p->type != BATON_PROBE_ANSWER && p->type != BATON_PROBE_WORD))
 		return PROBE_ALIEN;
 	if (p->mac != authenticator(p) || p->word >= BATON_NR_HOST_WORDS)
 		return PROBE_FORGED;
+	for (int i = 0; i < BATON_PROBE_APPS; i++)
+		if (p->app[i].state >= BATON_NR_APP_STATES)
+			return PROBE_FORGED;
 	return be64toh(p->session) == secret.session ? PROBE_GOOD : PROBE_STALE;
 }
 
