@@ -61,6 +61,8 @@ static bool is_mass_death(const struct cluster *c, uint64_t now)
 		died += h->state == HOST_DOWN &&
 			age(now, h->went_down) <= c->guards.down_window;
 	}
+	died += c->silent;
+	up -= c->silent < up ? c->silent : up;
 	return c->guards.max_down_percent && died > 1 &&
 	       died * 100 > c->guards.max_down_percent * (up + died);
 }

@@ -86,6 +86,8 @@ struct cluster {
 	struct cluster_owner owner[BATON_MAX_OWNERS];
 	struct cluster_guards guards;
 	uint16_t max_host, max_owner; /* highest ids in use */
+	uint16_t silent; /* hosts that are up, but owe answers just now: what
+			  * befalls one host befalls them, too */
 	bool stale; /* `next` was decided before the last change */
 
 	/* what each host would take over, or takes, in the case considered */

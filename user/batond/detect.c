@@ -273,6 +273,15 @@ enum detect_change detect_check(struct detect *d, uint64_t now)
 	return DETECT_WENT_DOWN;
 }
 
+bool detect_is_silent(const struct detect *d, uint64_t now)
+{
+	uint32_t most = d->profile.multiplier > 1 ? d->profile.multiplier - 1
+						  : 1;
+
+	return d->state == DETECT_UP && d->unanswered >= most &&
+	       now >= d->last_answer + most * d->profile.interval;
+}
+
 uint32_t detect_lease_us(const struct detect_profile *p)
 {
 	uint64_t us = p->interval * p->multiplier / 1000 * 9 / 10;

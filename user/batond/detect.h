@@ -128,6 +128,9 @@ enum detect_change detect_answer(struct detect *d, uint64_t sequence,
  */
 enum detect_change detect_check(struct detect *d, uint64_t now);
 
+/* Is it up, and only one probe's time from being declared dead? */
+bool detect_is_silent(const struct detect *d, uint64_t now);
+
 /*
  * How long after an answer the host may speak, in us: less than the time after
  * which it can be declared dead, by a tenth, so that it is silent before

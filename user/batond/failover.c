@@ -153,7 +153,9 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		n.silent = now - last_heard(b, host);
 		n.unanswered = t->detect.unanswered;
 		n.rtt = t->detect.rtt_last;
+		b->cluster.silent = prober_silent(&b->prober, now);
 		cluster_host_down(&b->cluster, host, now, &result);
+		b->cluster.silent = 0;
 		break;
 	case PROBER_BFD:
 		n.kind = NOTE_BFD;
@@ -217,7 +219,9 @@ void failover_tick(void *arg, uint64_t now)
 		was[i] = b->cluster.host[i].dampening.suppressed;
 	result.nr_moves = 0;
 	result.nr_held = 0;
+	b->cluster.silent = prober_silent(&b->prober, now);
 	cluster_retry(&b->cluster, now, &result);
+	b->cluster.silent = 0;
 	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
 		note_dampening(b, i, was[i], now);
 	/* What is still held was told when it was held. */

@@ -19,6 +19,10 @@
 #define TOGETHER 200000ULL /* ns */
 #define TICK 50000000ULL
 
+/* Two rounds of answers of as many hosts as there can be, as the kernel counts
+ * them: with what it needs itself. */
+#define RECEIVE_BUFFER (2 * BATON_MAX_HOSTS * 1024)
+
 #define BATCH 64 /* answers read at a time */
 #define MOST_BATCHES 128 /* read before probing goes on: 4,096 hosts twice */
 
@@ -58,11 +62,14 @@ void prober_init(struct prober *p, uint16_t port, const uint8_t key[16],
 
 static int open_socket(int family)
 {
-	const int one = 1;
+	const int one = 1, room = RECEIVE_BUFFER;
 	int s = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (s < 0)
 		return -errno;
+	/* All hosts may answer while we are still asking. */
+	if (setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		setsockopt(s, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (family == AF_INET6) {
 		setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 		/* Answers carry no UDP checksum; see baton/probe.h. */
@@ -123,6 +130,18 @@ void prober_clear(struct prober *p, uint16_t host)
 	p->target[host].active = false;
 	memset(p->target[host].app, 0, sizeof(p->target[host].app));
 	p->target[host].word = BATON_WORD_UP; /* nobody's any more */
+}
+
+uint16_t prober_silent(const struct prober *p, uint64_t now)
+{
+	uint16_t n = 0;
+
+	for (uint16_t host = 1; host <= p->top; host++) {
+		const struct prober_target *t = &p->target[host];
+
+		n += t->active && detect_is_silent(&t->detect, now);
+	}
+	return n;
 }
 
 void prober_hurry(struct prober *p, uint16_t host)

@@ -110,6 +110,13 @@ void prober_set_bfd(struct prober *p, uint16_t host, const struct addr *address,
 		    const struct bfd_settings *settings);
 void prober_clear_bfd(struct prober *p, uint16_t host);
 
+/*
+ * With the lock held: hosts that are up and owe the answers to all probes but
+ * one that would condemn them. When one host dies none of the others is
+ * likely to be among them; when the way to all of them is cut, most are.
+ */
+uint16_t prober_silent(const struct prober *p, uint64_t now);
+
 /* With the lock held: there is news for the host, probe it at once. */
 void prober_hurry(struct prober *p, uint16_t host);
 
