@@ -4,7 +4,6 @@
 import json
 import os
 import pty
-import signal
 import socket
 import subprocess
 import threading
@@ -459,7 +458,7 @@ def test_watch_redraws_on_terminal(daemon):
             shown += os.read(leader, 4096)
         assert shown.startswith(b"\033[2J")
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(60)
         os.close(leader)
 

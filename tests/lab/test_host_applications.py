@@ -209,7 +209,7 @@ def test_commands_are_killed_with_what_they_start(net):
     """One that hangs, in a child of its own."""
     marker = f"hang-{os.getpid()}"
     script = net.lab.file("hang", "#!/bin/bash\n(exec -a " + marker +
-                          " sleep 1000) & wait\n")
+                          " sleep 20) & wait\n")
     script.chmod(0o755)
     agent = net.ready(applications=[by_command(script, fall=5, timeout="100ms")])
     wait_until(lambda: running(marker), "it has started")
@@ -220,7 +220,7 @@ def test_commands_are_killed_with_what_they_start(net):
 
 def test_commands_leave_no_zombies(net):
     agent = net.ready(applications=[
-        by_command("/bin/sleep", "1000", name="hangs", timeout="100ms"),
+        by_command("/bin/sleep", "5", name="hangs", timeout="100ms"),
         by_command("/bin/false", name="fails"),
         by_command("/bin/true", name="works")])
     net.wait_checked(2)
