@@ -144,6 +144,14 @@ uint16_t prober_silent(const struct prober *p, uint64_t now)
 	return n;
 }
 
+void prober_hint(struct prober *p, uint16_t host)
+{
+	struct prober_target *t = &p->target[host];
+
+	if (t->active && !t->lease && detect_burst(&t->detect, clock_ns()))
+		p->hurry = true;
+}
+
 void prober_hurry(struct prober *p, uint16_t host)
 {
 	struct prober_target *t = &p->target[host];

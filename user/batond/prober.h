@@ -117,6 +117,10 @@ void prober_clear_bfd(struct prober *p, uint16_t host);
  */
 uint16_t prober_silent(const struct prober *p, uint64_t now);
 
+/* With the lock held: the host may be gone, ask it quickly. Not one that has a
+ * lease, which must end before the host can be declared dead. */
+void prober_hint(struct prober *p, uint16_t host);
+
 /* With the lock held: there is news for the host, probe it at once. */
 void prober_hurry(struct prober *p, uint16_t host);
 

@@ -175,6 +175,17 @@ void resolve_all(struct batond *b)
 
 /* --- following the kernel --------------------------------------------------- */
 
+/* Hosts behind a port whose link is down are probably gone; that they are, only
+ * unanswered probes say. */
+static void hint_behind(struct batond *b, const char *interface)
+{
+	prober_lock(&b->prober);
+	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
+		if (!strcmp(b->path_to[i].interface, interface))
+			prober_hint(&b->prober, i);
+	prober_unlock(&b->prober);
+}
+
 static void link_event(struct batond *b, const struct rtnl_link *link,
 		       bool gone)
 {
@@ -185,6 +196,8 @@ static void link_event(struct batond *b, const struct rtnl_link *link,
 		if (p->ifindex != (uint32_t)link->ifindex || p->link_up == up)
 			continue;
 		p->link_up = up;
+		if (!up)
+			hint_behind(b, p->interface);
 		event(&b->events, up ? LOG_L_NOTICE : LOG_L_WARNING,
 		      up ? "link_up" : "link_down",
 		      json_pack("{s:s}", "interface", p->interface),

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Row K6: a link that goes down is a hint, and the host is asked quickly."""
+
+import pytest
+
+from harness.lab import Lab
+
+from network import Network
+
+DETECT_MS = 3000  # so slow that a burst cannot be taken for anything else
+
+
+@pytest.mark.parametrize("lease", [False, True], ids=["burst", "lease"])
+@pytest.mark.parametrize("hint", [True, False], ids=["link", "silence"])
+def test_k6_link_down_is_a_hint(hint, lease):
+    """Without the link going down, or where the host has a lease that must
+    end first, it takes as long as the profile says."""
+    with Lab("hints") as lab:
+        network = Network(lab, ["a", "b"])
+        network.start({**network.config(detection={
+            "profile": "slow", "profiles": [
+                {"name": "slow", "interval": f"{DETECT_MS // 3}ms",
+                 "multiplier": 3, "up-after": 1}]}),
+            "hosts": [h.entry(lease=lease) for h in network.hosts.values()]})
+        host = network.hosts["a"]
+        if hint:
+            host.ns.ip("link", "set", "h0", "down")
+        else:
+            host.deafen()
+        event = network.wait_event("host_down", host="a")
+        network.wait_event("move", owner="role-a", to="b")
+        assert network.show("host")["b"]["state"] == "up"
+    if hint and not lease:
+        assert event["detect_ms"] < DETECT_MS
+    else:
+        assert event["detect_ms"] >= DETECT_MS
