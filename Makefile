@@ -40,12 +40,13 @@ WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow
 endif
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 PKGS := libbpf libxdp libuv yaml-0.1 jansson libmnl libsodium libcap-ng \
-	libcrypto
+	libssl libcrypto
 CPPFLAGS += -D_GNU_SOURCE -DBATON_VERSION='"$(VERSION)"' \
 	-Iinclude -Iuser -Ibpf -I$(O)/skel
 CPPFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
-LDFLAGS += -pie -Wl,-z,relro,-z,now
+# a program needs the libraries that it uses, not all of PKGS
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
@@ -65,9 +66,14 @@ COMPONENTS := batond baton baton-host
 LIBBATON_SRCS := $(wildcard user/libbaton/*.c)
 LIBBATON := $(O)/libbaton.a $(O)/libbaton.so
 LIB_SRCS := $(wildcard user/lib/*.c)
+# the link, for those who speak it; its keys, also for who makes them
+LINK_SRCS := $(wildcard user/lib/link/*.c)
+baton_SRCS := user/lib/link/link_key.c
+link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 
-# tests/unit/COMPONENT/test_*.c is linked with COMPONENT but its main.c
+# tests/unit/COMPONENT/test_*.c is linked with COMPONENT but its main.c; tests
+# of the link are in tests/unit/link
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(UNIT_SRCS:%.c=$(O)/san/%)
 FUZZ_SRCS := $(wildcard tests/fuzz/*/fuzz_*.c)
@@ -138,7 +144,8 @@ $(O)/fuzz/%.o: %.c | $(SKELS)
 	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
 
 define component
-$(1)_OBJS := $$(patsubst %.c,%.o,$$(LIB_SRCS) $$(wildcard user/$(1)/*.c))
+$(1)_OBJS := $$(patsubst %.c,%.o,$$(LIB_SRCS) $$($(1)_SRCS) \
+	$$(wildcard user/$(1)/*.c))
 $$(O)/$(1): $$(addprefix $$(O)/obj/,$$($(1)_OBJS))
 	$$(call say,LINK)
 	$$(Q)$$(CC) $$(LDFLAGS) $$^ $$(LDLIBS) -o $$@
@@ -151,7 +158,7 @@ $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
-$(foreach c,$(COMPONENTS),$(eval $(call component,$(c))))
+$(foreach c,$(COMPONENTS) link,$(eval $(call component,$(c))))
 
 $(O)/libbaton.a: $(LIBBATON_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,AR)
@@ -177,10 +184,16 @@ $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$(filter-out %.bpf.o,$^)) $(LDLIBS) -o $@
 
+# how fast the link is, between two threads
+$(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
+		$(LIB_SRCS) $(LINK_SRCS))
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(O)/beat
+		$(O)/beat $(O)/linkbench
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)
@@ -200,6 +213,7 @@ demo: deps ## kill hosts under live traffic and show what clients see
 		--out $(O) $(DEMO_ARGS)
 
 SOURCES := $(wildcard bpf/*.[ch] include/baton/*.h user/*/*.[ch] \
+	user/*/*/*.[ch] \
 	tests/*/*.[ch] tests/*/*/*.[ch])
 
 lint: ## style, warnings of both compilers, manual pages, Python

@@ -74,14 +74,15 @@ enum baton_link_role {
 	X(NAME, CLOSE, "name", "HELLO of another node than the certificate's") \
 	X(SEQUENCE, CLOSE, "sequence", "frame lost, repeated or out of order") \
 	X(ROLE, CLOSE, "role", "frame that its sender's role may not send")    \
-	X(SNAPSHOT, CLOSE, "snapshot", "snapshot not begun, or begun twice")   \
 	X(ACKED, CLOSE, "acked", "what was acknowledged was never sent")       \
+	X(SNAPSHOT, REFUSE, "snapshot",                                        \
+	  "of a snapshot that has not begun, or too many have")                \
 	X(OWNER, REFUSE, "owner", "about an owner that is unknown here")       \
 	X(EPOCH_OLD, REFUSE, "epoch_old", "of an epoch that is over")          \
 	X(EPOCH_AHEAD, REFUSE, "epoch_ahead",                                  \
 	  "for the owner in an epoch that has not begun here")                 \
 	X(CONFLICT, REFUSE, "conflict",                                        \
-	  "from one who is to an owner what this node is in the same epoch")   \
+	  "an epoch with two owners, or none, if this were accepted")          \
 	X(HANDSHAKE, CLOSE, "handshake",                                       \
 	  "TLS could not be set up: unknown key, or not the link's protocol")  \
 	X(TLS, CLOSE, "tls", "a TLS record was forged, cut or damaged")        \

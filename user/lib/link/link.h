@@ -11,8 +11,8 @@
  *
  * Each connection begins from nothing: sequences from 1, nothing acknowledged.
  * What the other end must know is sent anew in on_up, as a snapshot:
- * SNAPSHOT_BEGIN, SNAPSHOTs, SNAPSHOT_END, of one owner and channel each. STREAM
- * may be sent at any time, also in between.
+ * SNAPSHOT_BEGIN, SNAPSHOTs, SNAPSHOT_END, of one owner and channel each; a
+ * second BEGIN begins it anew. STREAM may be sent at any time, also in between.
  *
  * One thread; no callback is called from within link_send(), link_ack(),
  * link_owner() or link_flush(). All times are in milliseconds.
@@ -42,6 +42,12 @@ struct link_callbacks {
 	 */
 	void (*on_down)(struct link_peer *peer, enum baton_link_reason reason,
 			const char *why);
+	/*
+	 * A connection ended before anyone was up: with this peer, or, NULL,
+	 * with someone who came to link_listen() and has proven nothing.
+	 */
+	void (*on_failed)(void *arg, struct link_peer *peer,
+			  enum baton_link_reason reason, const char *why);
 	/*
 	 * A DATA frame, in its order, accepted for its role and epoch. The
 	 * payload is valid during the call.
@@ -136,7 +142,7 @@ void link_owner_forget(struct link *link, uint32_t owner);
  *   -EMSGSIZE  the payload is longer than BATON_LINK_DATA_MAX
  *   -EINVAL    not a DATA frame; owner 0 with an epoch
  *   -ENOENT, -ESTALE, -EPERM  link_owner() does not allow it
- *   -EBUSY     SNAPSHOT_BEGIN of what has begun, or too many have
+ *   -EBUSY     SNAPSHOT_BEGIN while 16 others are open
  *   -EPROTO    SNAPSHOT or SNAPSHOT_END of what has not begun
  */
 int64_t link_send(struct link_peer *peer, const struct link_frame *head,

@@ -35,6 +35,9 @@ bool link_type_is_data(unsigned int type);
 /* Is a payload of this length allowed? */
 bool link_length_fits(unsigned int type, size_t length);
 
+/* The enum baton_link_reason of a REFUSED or CLOSE, which may be unknown. */
+uint32_t link_frame_reason(const struct link_frame *f);
+
 /* The header of a frame that fits. */
 void link_header_put(struct baton_link_header *h, const struct link_frame *f);
 

@@ -15,6 +15,7 @@
 struct link_owner {
 	uint32_t tag, epoch;
 	uint8_t role; /* enum baton_link_role */
+	bool taken; /* a peer has spoken as its OWNER in this epoch */
 };
 
 struct link_owners {
@@ -28,8 +29,8 @@ struct link_owner *link_owners_find(const struct link_owners *o, uint32_t tag);
 
 /*
  * This node is `role` to the owner in `epoch`. 0, -EINVAL (tag 0), -ENOMEM, or
- * -ESTALE if a later epoch is known, or this one with another role of which one
- * is OWNER: nobody becomes the owner in an epoch that has begun without him.
+ * -ESTALE if a later epoch is known, or if the role is OWNER and a peer has
+ * spoken as that in this epoch.
  */
 int link_owners_set(struct link_owners *o, uint32_t tag, uint8_t role,
 		    uint32_t epoch);
