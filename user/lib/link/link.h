@@ -76,7 +76,7 @@ struct link_callbacks {
 
 struct link_config {
 	const char *node; /* this node's name */
-	const struct link_key *key; /* lives as long as the link */
+	const struct link_key *key;
 
 	/* each 0: the value of LINK_DEFAULTS */
 	uint32_t ping; /* after so long without a word, ask for one */
@@ -101,7 +101,8 @@ struct link_config {
 
 /*
  * Make a link; `arg` is what link_arg() returns. 0 or a negative errno, with
- * `why` filled. Nothing of *config is needed afterwards but the key.
+ * `why` filled. Nothing of *config is needed afterwards. The program ignores
+ * SIGPIPE from then on.
  */
 int link_open(struct link **link, uv_loop_t *loop,
 	      const struct link_config *config,

@@ -267,6 +267,8 @@ static void frames(struct link_conn *c, uint64_t now)
 			event(c, link_session_receive(&c->session, &f, now),
 			      &f);
 	}
+	if (!c->over && c->session.pong_due)
+		link_conn_dirty(c);
 }
 
 static void plain_text(struct link_conn *c)

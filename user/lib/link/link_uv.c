@@ -2,6 +2,7 @@
 #include "lib/link/link.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 /* Of those who came, so many may be about to prove who they are. */
 #define CROWD 16
+#define BACKLOG 128
 
 /* An address that a link listens at. */
 struct link_listener {
@@ -208,6 +210,8 @@ int link_open(struct link **out, uv_loop_t *loop,
 		link_free(link);
 		return err;
 	}
+	/* libuv writes to sockets without MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN);
 	link->config.node = link->node;
 	link->callbacks = *callbacks;
 	link->arg = arg;
@@ -293,7 +297,7 @@ int link_listen(struct link *link, const struct addr *a, uint16_t port)
 	link->handles++;
 	err = uv_tcp_bind(&l->tcp, (struct sockaddr *)&ss, 0);
 	if (!err)
-		err = uv_listen((uv_stream_t *)&l->tcp, CROWD, on_connection);
+		err = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
 	/* one that failed hears nobody, and goes with the link */
 	return err ? err : bound_port(&l->tcp);
 }

@@ -1,0 +1,718 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Links over real sockets, on loopback, in one loop. Each wait is for a
+ * condition; the watchdog of a test only ends what would never come.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/link/link.h"
+
+#define OWNER 7
+#define WATCHDOG 20000000000ULL
+
+/* A node, what it was told, and what it does about it. */
+struct node {
+	struct link *link;
+	struct link_key *key;
+	struct link_public public;
+	struct link_peer *peer;
+	int port;
+
+	unsigned int ups, downs, failures, frames, acks, writables, lates;
+	enum baton_link_reason reason;
+	char why[LINK_WHY];
+	uint64_t acked, refused, bytes;
+	uint32_t deposed;
+	bool mute; /* it does not acknowledge */
+	bool wrong; /* a frame was not the one after the one before */
+};
+
+static uv_loop_t loop;
+static struct addr here;
+
+static void on_up(struct link_peer *peer)
+{
+	struct node *n = link_arg(peer);
+
+	n->ups++;
+	n->bytes = n->acked = 0;
+}
+
+static void on_down(struct link_peer *peer, enum baton_link_reason reason,
+		    const char *why)
+{
+	struct node *n = link_arg(peer);
+
+	n->downs++;
+	n->reason = reason;
+	strcpy(n->why, why);
+}
+
+static void on_failed(void *arg, struct link_peer *peer,
+		      enum baton_link_reason reason, const char *why)
+{
+	struct node *n = arg;
+
+	(void)peer;
+	n->failures++;
+	n->reason = reason;
+	strcpy(n->why, why);
+}
+
+static void on_frame(struct link_peer *peer, const struct link_frame *f)
+{
+	struct node *n = link_arg(peer);
+	uint32_t i;
+
+	n->frames++;
+	n->bytes += f->length;
+	for (i = 0; i < f->length; i += 997)
+		n->wrong |= f->payload[i] != (uint8_t)(f->sequence + i);
+	if (!n->mute)
+		assert_int_equal(link_ack(peer, f->sequence), 0);
+}
+
+static void on_ack(struct link_peer *peer, uint64_t sequence)
+{
+	struct node *n = link_arg(peer);
+
+	n->acks++;
+	n->wrong |= sequence <= n->acked;
+	n->acked = sequence;
+}
+
+static void on_writable(struct link_peer *peer)
+{
+	((struct node *)link_arg(peer))->writables++;
+}
+
+static void on_ack_late(struct link_peer *peer, uint64_t acked, uint64_t sent)
+{
+	struct node *n = link_arg(peer);
+
+	n->lates++;
+	n->wrong |= acked >= sent;
+}
+
+static void on_refused(struct link_peer *peer, uint64_t sequence,
+		       uint32_t owner, enum baton_link_reason reason)
+{
+	struct node *n = link_arg(peer);
+
+	n->refused = sequence;
+	n->reason = reason;
+	n->wrong |= owner != OWNER;
+}
+
+static void on_deposed(struct link_peer *peer, uint32_t owner, uint32_t epoch)
+{
+	struct node *n = link_arg(peer);
+
+	n->wrong |= owner != OWNER;
+	n->deposed = epoch;
+}
+
+static const struct link_callbacks callbacks = {
+	on_up,	     on_down,	  on_failed,  on_frame,	  on_ack,
+	on_writable, on_ack_late, on_refused, on_deposed,
+};
+
+static void node_open(struct node *n, const char *name, struct link_config c)
+{
+	char why[LINK_WHY];
+
+	memset(n, 0, sizeof(*n));
+	assert_int_equal(link_key_make(&n->key), 0);
+	link_key_public(n->key, &n->public);
+	c.node = name;
+	c.key = n->key;
+	assert_int_equal(link_open(&n->link, &loop, &c, &callbacks, n, why), 0);
+}
+
+static void node_close(struct node *n)
+{
+	link_close(n->link);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	link_key_free(n->key);
+}
+
+/* `a` plays the owner and calls; `b` keeps its state and listens. */
+static void pair_open(struct node *a, struct node *b, struct link_config c)
+{
+	node_open(a, "a", c);
+	node_open(b, "b", c);
+	a->peer = link_peer_add(a->link, "b", &b->public);
+	b->peer = link_peer_add(b->link, "a", &a->public);
+	assert_non_null(a->peer);
+	assert_non_null(b->peer);
+	link_owner(a->link, OWNER, BATON_LINK_ROLE_OWNER, 1);
+	link_owner(b->link, OWNER, BATON_LINK_ROLE_STANDBY, 1);
+	b->port = link_listen(b->link, &here, 0);
+	assert_true(b->port > 0);
+	assert_int_equal(link_connect(a->peer, &here, b->port), 0);
+}
+
+static void pair_close(struct node *a, struct node *b)
+{
+	assert_false(a->wrong || b->wrong);
+	link_close(a->link);
+	node_close(b);
+	link_key_free(a->key);
+}
+
+/* Turn the loop until it holds. */
+#define UNTIL(condition)                                                       \
+	do {                                                                   \
+		uint64_t limit = clock_ns() + WATCHDOG;                        \
+		while (!(condition)) {                                         \
+			assert_true(clock_ns() < limit);                       \
+			uv_run(&loop, UV_RUN_ONCE);                            \
+		}                                                              \
+	} while (0)
+
+static int64_t say_epoch(struct node *n, size_t size, uint32_t epoch)
+{
+	static uint8_t payload[BATON_LINK_DATA_MAX + 1];
+	const struct iovec iov[] = { { payload, size / 3 },
+				     { payload + size / 3, size - size / 3 } };
+	struct link_peer_status status;
+	size_t i;
+
+	link_peer_status(n->peer, &status);
+	for (i = 0; i < size; i += 997)
+		payload[i] = status.sent + 1 + i;
+	return link_send(n->peer,
+			 &(struct link_frame){ .type = BATON_LINK_STREAM,
+					       .owner = OWNER,
+					       .epoch = epoch },
+			 iov, 2);
+}
+
+static int64_t say(struct node *n, size_t size)
+{
+	return say_epoch(n, size, 1);
+}
+
+static void what_is_sent_arrives_and_is_acknowledged(void **state)
+{
+	static const size_t sizes[] = {
+		0, 1, 100, 16351, 16384, 100000, BATON_LINK_DATA_MAX
+	};
+	struct node a, b;
+	size_t i, bytes = 0;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ 0 });
+	assert_int_equal(say(&a, 1), -ENOTCONN);
+	assert_int_equal(link_ack(a.peer, 0), -ENOTCONN);
+	UNTIL(a.ups && b.ups);
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		assert_int_equal(say(&a, sizes[i]), i + 1);
+		bytes += sizes[i];
+	}
+	assert_int_equal(say(&a, BATON_LINK_DATA_MAX + 1), -EMSGSIZE);
+	UNTIL(a.acked == i);
+	assert_int_equal(b.frames, i);
+	assert_int_equal(b.bytes, bytes);
+	pair_close(&a, &b);
+}
+
+/* What one turn of the loop sends has one ACK, and goes out in few records. */
+static void a_turn_is_a_batch(void **state)
+{
+	struct node a, b;
+	int i;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ 0 });
+	UNTIL(a.ups && b.ups);
+	for (i = 0; i < 100; i++)
+		say(&a, 20);
+	UNTIL(a.acked == 100);
+	assert_int_equal(b.frames, 100);
+	assert_int_equal(a.acks, 1);
+	pair_close(&a, &b);
+}
+
+static void nobody_with_another_key_comes_up(void **state)
+{
+	struct link_public other = { { 1 } };
+	struct node a, b, c;
+
+	(void)state;
+	node_open(&a, "a", (struct link_config){ 0 });
+	node_open(&b, "b", (struct link_config){ 0 });
+	node_open(&c, "c", (struct link_config){ 0 });
+	a.peer = link_peer_add(a.link, "b", &b.public);
+	b.peer = link_peer_add(b.link, "a", &other);
+	b.port = link_listen(b.link, &here, 0);
+	link_connect(a.peer, &here, b.port);
+	UNTIL(b.failures >= 2); /* it tries again */
+	assert_int_equal(b.reason, BATON_LINK_BAD_HANDSHAKE);
+	assert_non_null(strstr(b.why, "its key"));
+	assert_int_equal(link_count(b.link, BATON_LINK_BAD_HANDSHAKE),
+			 b.failures);
+	/* nor does a node of which b has never heard */
+	c.peer = link_peer_add(c.link, "b", &b.public);
+	link_connect(c.peer, &here, b.port);
+	UNTIL(c.failures);
+	assert_int_equal(a.ups + b.ups + c.ups, 0);
+	link_close(a.link);
+	link_close(c.link);
+	node_close(&b);
+	link_key_free(a.key);
+	link_key_free(c.key);
+}
+
+/* The peer is gone and comes back at the same port: all begins anew. */
+static void a_peer_that_comes_back(void **state)
+{
+	struct node a, b;
+	struct link_key *key;
+	struct link_config c = { .retry_min = 5, .retry_max = 20 };
+	char why[LINK_WHY];
+	int port, i;
+
+	(void)state;
+	pair_open(&a, &b, c);
+	port = b.port;
+	for (i = 1; i <= 3; i++) {
+		UNTIL(a.ups == (unsigned int)i && link_peer_is_up(b.peer));
+		assert_int_equal(say(&a, 10), 1);
+		UNTIL(a.acked == 1);
+		link_close(b.link);
+		UNTIL(a.downs == (unsigned int)i);
+		assert_int_equal(a.reason, BATON_LINK_BAD_SHUTDOWN);
+		UNTIL(a.failures >= (unsigned int)i); /* nobody listens */
+		key = b.key;
+		c.node = "b";
+		c.key = key;
+		assert_int_equal(
+			link_open(&b.link, &loop, &c, &callbacks, &b, why), 0);
+		b.peer = link_peer_add(b.link, "a", &a.public);
+		link_owner(b.link, OWNER, BATON_LINK_ROLE_STANDBY, 1);
+		assert_int_equal(link_listen(b.link, &here, port), port);
+	}
+	UNTIL(a.ups == (unsigned int)i);
+	pair_close(&a, &b);
+}
+
+/* The same node on a second connection: the newer is the one. */
+static void a_node_that_connects_anew(void **state)
+{
+	struct node a, b, again;
+	struct link_config c = { .node = "a" };
+	char why[LINK_WHY];
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ .retry_min = 2000 });
+	UNTIL(a.ups && b.ups);
+	memset(&again, 0, sizeof(again));
+	c.key = a.key;
+	assert_int_equal(
+		link_open(&again.link, &loop, &c, &callbacks, &again, why), 0);
+	again.peer = link_peer_add(again.link, "b", &b.public);
+	link_owner(again.link, OWNER, BATON_LINK_ROLE_OWNER, 1);
+	link_connect(again.peer, &here, b.port);
+	UNTIL(again.ups && b.ups == 2);
+	UNTIL(a.downs);
+	assert_int_equal(a.reason, BATON_LINK_BAD_REPLACED);
+	assert_int_equal(b.downs, 1);
+	assert_true(link_peer_is_up(b.peer));
+	assert_int_equal(say(&again, 10), 1);
+	UNTIL(again.acked == 1);
+	link_close(again.link);
+	pair_close(&a, &b);
+}
+
+static void the_owner_of_an_old_epoch_is_refused(void **state)
+{
+	struct node a, b;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ 0 });
+	UNTIL(a.ups && b.ups);
+	assert_int_equal(link_owner(b.link, OWNER, BATON_LINK_ROLE_OWNER, 2),
+			 0);
+	assert_int_equal(say(&a, 10), 1);
+	UNTIL(a.refused == 1 && a.deposed == 2);
+	assert_int_equal(a.reason, BATON_LINK_BAD_EPOCH_OLD);
+	assert_int_equal(b.frames, 0);
+	assert_int_equal(link_count(b.link, BATON_LINK_BAD_EPOCH_OLD), 1);
+	assert_int_equal(say(&a, 10), -ESTALE);
+	assert_int_equal(a.downs, 0);
+	/* the new owner speaks to the one that was */
+	assert_int_equal(say_epoch(&b, 10, 2), 1);
+	UNTIL(a.frames == 1);
+	pair_close(&a, &b);
+}
+
+/* A standby that stores nothing: said after ack_late, and it stays up. */
+static void a_peer_that_does_not_acknowledge(void **state)
+{
+	struct node a, b;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ .ping = 20, .ack_late = 60 });
+	UNTIL(a.ups && b.ups);
+	b.mute = true;
+	say(&a, 10);
+	UNTIL(a.lates == 3);
+	assert_int_equal(a.acks, 0);
+	assert_int_equal(a.downs, 0);
+	b.mute = false;
+	say(&a, 10);
+	UNTIL(a.acked == 2);
+	pair_close(&a, &b);
+}
+
+/* --- peers that are not well: a socket of the test's own ---------------------- */
+
+/* Passes bytes between the two nodes, as long as it is let. */
+struct relay {
+	uv_tcp_t listen, in, out;
+	uv_connect_t connect;
+	int port, target;
+	bool flip; /* one bit of what passes */
+	unsigned int closed;
+	char bytes[65536];
+};
+
+struct relay_write {
+	uv_write_t write;
+	char bytes[];
+};
+
+static void relay_room(uv_handle_t *h, size_t n, uv_buf_t *buf)
+{
+	struct relay *r = h->data;
+
+	(void)n;
+	*buf = uv_buf_init(r->bytes, sizeof(r->bytes));
+}
+
+static void relay_written(uv_write_t *write, int status)
+{
+	(void)status;
+	free(write);
+}
+
+static void relay_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf)
+{
+	struct relay *r = from->data;
+	uv_stream_t *to = (uv_stream_t *)(from == (uv_stream_t *)&r->in
+						  ? &r->out
+						  : &r->in);
+	struct relay_write *w;
+	uv_buf_t out;
+
+	if (n <= 0) {
+		uv_read_stop(from);
+		return;
+	}
+	if (r->flip && from == (uv_stream_t *)&r->in) {
+		buf->base[n / 2] ^= 4;
+		r->flip = false;
+	}
+	w = malloc(sizeof(*w) + n);
+	memcpy(w->bytes, buf->base, n);
+	out = uv_buf_init(w->bytes, n);
+	uv_write(&w->write, to, &out, 1, relay_written);
+}
+
+static void relay_connected(uv_connect_t *connect, int status)
+{
+	struct relay *r = connect->data;
+
+	assert_int_equal(status, 0);
+	uv_read_start((uv_stream_t *)&r->in, relay_room, relay_read);
+	uv_read_start((uv_stream_t *)&r->out, relay_room, relay_read);
+}
+
+static void relay_came(uv_stream_t *stream, int status)
+{
+	struct relay *r = stream->data;
+	struct sockaddr_storage ss;
+
+	assert_int_equal(status, 0);
+	if (r->in.data)
+		return; /* one is enough */
+	uv_tcp_init(&loop, &r->in);
+	uv_tcp_init(&loop, &r->out);
+	r->in.data = r->out.data = r->connect.data = r;
+	uv_accept(stream, (uv_stream_t *)&r->in);
+	addr_sockaddr(&here, r->target, &ss);
+	uv_tcp_connect(&r->connect, &r->out, (struct sockaddr *)&ss,
+		       relay_connected);
+}
+
+static void relay_open(struct relay *r, int target)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
+	int size = sizeof(ss);
+
+	memset(r, 0, sizeof(*r));
+	r->target = target;
+	uv_tcp_init(&loop, &r->listen);
+	r->listen.data = r;
+	addr_sockaddr(&here, 0, &ss);
+	uv_tcp_bind(&r->listen, (struct sockaddr *)&ss, 0);
+	assert_int_equal(uv_listen((uv_stream_t *)&r->listen, 4, relay_came),
+			 0);
+	uv_tcp_getsockname(&r->listen, (struct sockaddr *)&ss, &size);
+	r->port = ntohs(in->sin_port);
+}
+
+static void relay_stop(struct relay *r)
+{
+	uv_read_stop((uv_stream_t *)&r->in);
+	uv_read_stop((uv_stream_t *)&r->out);
+}
+
+static void relay_closed(uv_handle_t *h)
+{
+	((struct relay *)h->data)->closed++;
+}
+
+static void relay_close(struct relay *r)
+{
+	uv_close((uv_handle_t *)&r->listen, relay_closed);
+	uv_close((uv_handle_t *)&r->in, relay_closed);
+	uv_close((uv_handle_t *)&r->out, relay_closed);
+	UNTIL(r->closed == 3);
+}
+
+static void pair_open_relayed(struct node *a, struct node *b, struct relay *r,
+			      struct link_config c)
+{
+	node_open(a, "a", c);
+	node_open(b, "b", c);
+	a->peer = link_peer_add(a->link, "b", &b->public);
+	b->peer = link_peer_add(b->link, "a", &a->public);
+	link_owner(a->link, OWNER, BATON_LINK_ROLE_OWNER, 1);
+	link_owner(b->link, OWNER, BATON_LINK_ROLE_STANDBY, 1);
+	b->port = link_listen(b->link, &here, 0);
+	relay_open(r, b->port);
+	link_connect(a->peer, &here, r->port);
+	UNTIL(a->ups && b->ups);
+}
+
+/* What is queued for a peer that does not read is bounded, and it goes down. */
+static void a_peer_that_never_reads(void **state)
+{
+	const struct link_config c = {
+		.ping = 100, .silent = 1000, .high = 1 << 20, .low = 1 << 18
+	};
+	struct link_peer_status status;
+	unsigned int refused = 0;
+	struct node a, b;
+	struct relay r;
+
+	(void)state;
+	pair_open_relayed(&a, &b, &r, c);
+	relay_stop(&r);
+	while (!a.downs) {
+		while (say(&a, 100000) > 0)
+			;
+		refused++;
+		link_peer_status(a.peer, &status);
+		assert_true(status.queued <= (1 << 20) + 200000);
+		UNTIL(a.downs || a.writables);
+		a.writables = 0;
+	}
+	assert_true(refused > 0);
+	assert_int_equal(a.reason, BATON_LINK_BAD_SILENT);
+	assert_int_equal(say(&a, 1), -ENOTCONN);
+	relay_close(&r);
+	pair_close(&a, &b);
+}
+
+/* As much again and again as fits; each time on_writable says when. */
+static void back_pressure_loses_nothing(void **state)
+{
+	const struct link_config c = { .high = 1 << 18, .low = 1 << 16 };
+	struct node a, b;
+	uint64_t sent = 0;
+	unsigned int full = 0;
+
+	(void)state;
+	pair_open(&a, &b, c);
+	UNTIL(a.ups && b.ups);
+	while (full < 50) {
+		int64_t n = say(&a, 50000);
+
+		if (n > 0) {
+			sent = n;
+			continue;
+		}
+		assert_int_equal(n, -EAGAIN);
+		full++;
+		a.writables = 0;
+		UNTIL(a.writables);
+	}
+	UNTIL(a.acked == sent);
+	assert_int_equal(b.frames, sent);
+	assert_int_equal(b.bytes, sent * 50000);
+	pair_close(&a, &b);
+}
+
+static void a_bit_that_flips_on_the_way_ends_it(void **state)
+{
+	struct node a, b;
+	struct relay r;
+
+	(void)state;
+	pair_open_relayed(&a, &b, &r, (struct link_config){ 0 });
+	r.flip = true;
+	say(&a, 1000);
+	UNTIL(b.downs);
+	assert_int_equal(b.reason, BATON_LINK_BAD_TLS);
+	assert_int_equal(b.frames, 0);
+	UNTIL(a.downs);
+	relay_close(&r);
+	pair_close(&a, &b);
+}
+
+/* Many who come and say nothing keep nobody out. */
+static void a_crowd_keeps_nobody_out(void **state)
+{
+	enum { CROWD = 40 };
+	static uv_tcp_t crowd[CROWD];
+	static uv_connect_t connect[CROWD];
+	struct sockaddr_storage ss;
+	struct node a, b;
+	int i;
+
+	(void)state;
+	node_open(&b, "b", (struct link_config){ .hello = 60000 });
+	b.port = link_listen(b.link, &here, 0);
+	addr_sockaddr(&here, b.port, &ss);
+	for (i = 0; i < CROWD; i++) {
+		uv_tcp_init(&loop, &crowd[i]);
+		uv_tcp_connect(&connect[i], &crowd[i], (struct sockaddr *)&ss,
+			       NULL);
+	}
+	UNTIL(b.failures == CROWD - 16);
+	assert_int_equal(b.reason, BATON_LINK_BAD_CROWD);
+	node_open(&a, "a", (struct link_config){ 0 });
+	a.peer = link_peer_add(a.link, "b", &b.public);
+	b.peer = link_peer_add(b.link, "a", &a.public);
+	link_connect(a.peer, &here, b.port);
+	UNTIL(a.ups && b.ups);
+	for (i = 0; i < CROWD; i++)
+		uv_close((uv_handle_t *)&crowd[i], NULL);
+	pair_close(&a, &b);
+}
+
+static void who_says_nothing_is_sent_away(void **state)
+{
+	struct sockaddr_storage ss;
+	uv_connect_t connect;
+	struct node b;
+	uv_tcp_t tcp;
+
+	(void)state;
+	node_open(&b, "b", (struct link_config){ .hello = 50, .ping = 20 });
+	b.port = link_listen(b.link, &here, 0);
+	addr_sockaddr(&here, b.port, &ss);
+	uv_tcp_init(&loop, &tcp);
+	uv_tcp_connect(&connect, &tcp, (struct sockaddr *)&ss, NULL);
+	UNTIL(b.failures);
+	assert_int_equal(b.reason, BATON_LINK_BAD_SLOW);
+	uv_close((uv_handle_t *)&tcp, NULL);
+	node_close(&b);
+}
+
+static void an_idle_link_stays_up(void **state)
+{
+	struct link_peer_status status = { 0 };
+	struct node a, b;
+	uint64_t end;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ .ping = 20, .silent = 400 });
+	UNTIL(a.ups && b.ups);
+	end = clock_ns() + 1000000000;
+	UNTIL(clock_ns() > end);
+	if (a.downs)
+		print_error("%s\n", a.why);
+	assert_int_equal(a.downs + b.downs, 0);
+	link_peer_status(a.peer, &status);
+	assert_true(status.round_trip > 0);
+	pair_close(&a, &b);
+}
+
+static void wrong_settings_are_named(void **state)
+{
+	struct link_config c = { .node = "a b" };
+	struct link_public key = { { 0 } };
+	char why[LINK_WHY];
+	struct link *link;
+	struct node a;
+
+	(void)state;
+	node_open(&a, "a", (struct link_config){ 0 });
+	c.key = a.key;
+	assert_int_equal(link_open(&link, &loop, &c, &callbacks, NULL, why),
+			 -EINVAL);
+	assert_non_null(strstr(why, "node:"));
+	c = (struct link_config){
+		.node = "a", .key = a.key, .ping = 50, .silent = 50
+	};
+	assert_int_equal(link_open(&link, &loop, &c, &callbacks, NULL, why),
+			 -EINVAL);
+	assert_non_null(strstr(why, "silent:"));
+	assert_null(link_peer_add(a.link, "", &key));
+	assert_null(link_peer_add(a.link, "a", &key)); /* itself */
+	assert_non_null(link_peer_add(a.link, "b", &key));
+	assert_null(link_peer_add(a.link, "b", &key));
+	assert_int_equal(errno, EEXIST);
+	node_close(&a);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return addr_parse(&here, "127.0.0.1") || uv_loop_init(&loop);
+}
+
+/* Also: nothing is left that the loop knows. */
+static int teardown(void **state)
+{
+	(void)state;
+	uv_run(&loop, UV_RUN_NOWAIT);
+	return uv_loop_close(&loop);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_sent_arrives_and_is_acknowledged),
+		TEST(a_turn_is_a_batch),
+		TEST(nobody_with_another_key_comes_up),
+		TEST(a_peer_that_comes_back),
+		TEST(a_node_that_connects_anew),
+		TEST(the_owner_of_an_old_epoch_is_refused),
+		TEST(a_peer_that_does_not_acknowledge),
+		TEST(a_peer_that_never_reads),
+		TEST(back_pressure_loses_nothing),
+		TEST(a_bit_that_flips_on_the_way_ends_it),
+		TEST(a_crowd_keeps_nobody_out),
+		TEST(who_says_nothing_is_sent_away),
+		TEST(an_idle_link_stays_up),
+		TEST(wrong_settings_are_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
