@@ -56,11 +56,15 @@ def described():
     return shapes
 
 
+DECISION = {"flows", "because", "guards", "others", "more_others"}
+
+
 def kinds():
     """From the kind of an event to its fields; a move's are named by name."""
     table = TEXT.partition("## Kinds of events")[2]
     return {kind: set(re.findall(r"`(\w+)`", fields))
             | (set(OBJECTS["move"]) if "those of a move" in fields else set())
+            | (DECISION if "those of a decision" in fields else set())
             for names, fields in re.findall(r"^\| (`.*?) \| (.*?) \|", table,
                                             re.MULTILINE)
             for kind in re.findall(r"`(\w+)`", names)}
@@ -88,8 +92,9 @@ def compare(shape, value, where):
 
 # --- the switch --------------------------------------------------------------
 
-PROBED_ONLY = {"applications", "probes", "answers", "late", "bogus",
-               "forged", "unsent", "last_answer_ms"}
+PROBED_ONLY = {"applications", "probes", "unanswered", "answers", "lost",
+               "late", "bogus", "forged", "unsent", "bursts", "lease_us",
+               "last_answer_ms"}
 
 
 @pytest.fixture(scope="module")

@@ -323,7 +323,7 @@ void command_help(const struct object *objects, const struct command *c,
 	      "       baton OBJECT help\n\nobjects:\n",
 	      f);
 	for (o = objects; o->name; o++)
-		fprintf(f, "  %-9s%s\n", o->name, o->help);
+		fprintf(f, "  %-12s%s\n", o->name, o->help);
 	fputs("\noptions:\n"
 	      "  -s, --socket PATH      control socket of batond\n"
 	      "  -b, --bpffs DIR        where batond pins its maps\n"

@@ -112,15 +112,6 @@ static const struct verb host_verbs[] = {
 	  .run = remote_ask,
 	  .request = "host.drain",
 	  .print = show_nothing },
-	{ .name = "maintenance",
-	  .synopsis = "NAME [on|off]",
-	  .help = "nothing moves from it or to it by itself",
-	  .first = FIRST_NAME,
-	  .keywords = drain_words,
-	  .on = "on",
-	  .run = remote_ask,
-	  .request = "host.maintenance",
-	  .print = show_nothing },
 };
 
 static const struct verb owner_verbs[] = {
@@ -223,12 +214,24 @@ static const struct verb status_verbs[] = {
 };
 
 static const struct verb maintenance_verbs[] = {
-	{ .synopsis = "[on|off]",
-	  .help = "nothing moves by itself, until it is off again",
-	  .keywords = drain_words,
-	  .on = "on",
+	{ .name = "show",
+	  .help = "whether anything moves by itself, and hosts of which not",
 	  .run = remote_ask,
-	  .request = "maintenance",
+	  .request = "maintenance.show",
+	  .print = show_maintenance },
+	{ .name = "on",
+	  .synopsis = "[HOST]",
+	  .help = "nothing moves by itself; HOST: from it or to it",
+	  .first = FIRST_NAME_OPTIONAL,
+	  .run = remote_ask,
+	  .request = "maintenance.on",
+	  .print = show_nothing },
+	{ .name = "off",
+	  .synopsis = "[HOST]",
+	  .help = "end that; what should have moved meanwhile moves now",
+	  .first = FIRST_NAME_OPTIONAL,
+	  .run = remote_ask,
+	  .request = "maintenance.off",
 	  .print = show_nothing },
 };
 

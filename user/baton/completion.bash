@@ -17,7 +17,7 @@ _baton_candidates()
 	case $# in
 	0)
 		echo service host owner flow event stats status config \
-			reload help
+			maintenance reload help
 		return
 		;;
 	1)
@@ -28,6 +28,7 @@ _baton_candidates()
 		flow) echo show set del help ;;
 		event | stats | status) echo show watch help ;;
 		config) echo show help ;;
+		maintenance) echo show on off help ;;
 		esac
 		return
 		;;
@@ -48,6 +49,9 @@ _baton_candidates()
 		;;
 	event.show.*)
 		echo last after
+		;;
+	maintenance.on.* | maintenance.off.*)
+		_baton_names host
 		;;
 	owner.failover.to)
 		_baton_names host

@@ -17,12 +17,20 @@ static const struct show_column service_columns[] = {
 };
 
 static const struct show_column host_columns[] = {
-	{ "HOST", "name" },	   { "STATE", "state" },
-	{ "WORD", "word" },	   { "ADDRESS", "address" },
-	{ "FORWARD", "forward" },  { "INTERFACE", "interface" },
-	{ "FLOWS", "flows" },	   { "RTT", "rtt_us.smooth" },
-	{ "DETECT", "detect_ms" }, { "ANSWERED", "last_answer_ms" },
-	{ "DRAIN", "draining" },   { "OWNERS", "owners" },
+	{ "HOST", "name" },
+	{ "STATE", "state" },
+	{ "WORD", "word" },
+	{ "ADDRESS", "address" },
+	{ "FORWARD", "forward" },
+	{ "INTERFACE", "interface" },
+	{ "FLOWS", "flows" },
+	{ "RTT", "rtt_us.smooth" },
+	{ "LOST", "lost" },
+	{ "DETECT", "detect_ms" },
+	{ "ANSWERED", "last_answer_ms" },
+	{ "BARRED", "barred" },
+	{ "FAILED", "failed" },
+	{ "OWNERS", "owners" },
 };
 
 static const struct show_column owner_columns[] = {
@@ -31,6 +39,7 @@ static const struct show_column owner_columns[] = {
 	{ "HOME", "home" },	{ "EPOCH", "epoch" },
 	{ "FLOWS", "flows" },	{ "MOVED", "moved_ms" },
 	{ "POLICY", "policy" }, { "STANDBYS", "standbys" },
+	{ "HELD", "held_by" },
 };
 
 static const struct show_column move_columns[] = {
@@ -74,6 +83,32 @@ void show_moves(const struct options *o, FILE *f, const json_t *data,
 		fputs("nothing moved\n", f);
 }
 
+void show_maintenance(const struct options *o, FILE *f, const json_t *data,
+		      const json_t *args)
+{
+	const json_t *hosts = json_object_get(data, "hosts");
+	char *names = show_value(hosts, SHOW_PLAIN);
+
+	(void)o;
+	(void)args;
+	if (json_is_true(json_object_get(data, "maintenance")))
+		fputs("maintenance: nothing moves by itself\n", f);
+	else if (json_array_size(hosts))
+		fputs("maintenance of some hosts\n", f);
+	else
+		fputs("no maintenance\n", f);
+	if (json_array_size(hosts)) {
+		fputs("hosts: ", f);
+		text_print(f, names, false);
+		putc('\n', f);
+	}
+	if (json_is_true(json_object_get(data, "dry_run")))
+		fputs("dry run: nothing moves by itself, events say what "
+		      "would have\n",
+		      f);
+	free(names);
+}
+
 void show_event(const struct options *o, FILE *f, const json_t *event)
 {
 	const char *severity = show_string(event, "severity");
@@ -91,6 +126,7 @@ void show_event(const struct options *o, FILE *f, const json_t *event)
 	text_print(f, text ? text : "", false);
 	putc('\n', f);
 	free(whole);
+	show_decision(o, f, event);
 }
 
 void show_events(const struct options *o, FILE *f, const json_t *data,

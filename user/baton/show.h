@@ -11,7 +11,12 @@
 #include "table.h"
 
 command_print show_services, show_hosts, show_owners;
+command_print show_maintenance;
 command_print show_moves, show_events, show_text, show_reload, show_nothing;
+
+/* What an event says of the decision that it tells, a few lines; nothing if it
+ * tells none. */
+void show_decision(const struct options *o, FILE *f, const json_t *event);
 
 /* One event, as `event watch` prints them. */
 void show_event(const struct options *o, FILE *f, const json_t *event);

@@ -41,6 +41,20 @@ static void text_line(const struct options *o, FILE *f, const json_t *data,
 	free(text);
 }
 
+/* Only if nothing moves by itself, which should strike whoever looks. */
+static void moves_line(const struct options *o, FILE *f, const json_t *data)
+{
+	bool maintenance = json_is_true(json_object_get(data, "maintenance"));
+
+	if (!maintenance && !json_is_true(json_object_get(data, "dry_run")))
+		return;
+	line(o, f, "moves");
+	text_coloured(f, COLOUR_WARN, o->colour,
+		      maintenance ? "only by hand: maintenance"
+				  : "only by hand: dry run");
+	putc('\n', f);
+}
+
 static void show_ports(const struct options *o, FILE *f, const json_t *ports)
 {
 	static const struct show_column columns[] = {
@@ -91,6 +105,7 @@ void show_status(const struct options *o, FILE *f, const json_t *data,
 	text_line(o, f, data, "config");
 	text_line(o, f, data, "bpffs");
 	text_line(o, f, data, "fence");
+	moves_line(o, f, data);
 	line(o, f, "hosts");
 	tally(o, f, json_object_get(data, "hosts"));
 	line(o, f, "owners");

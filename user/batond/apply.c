@@ -226,8 +226,6 @@ static void drop_hosts(struct batond *b, const struct config *to,
 
 		if (!moved[i] && (!name || config_host(to, name)))
 			continue;
-		r.nr_moves = 0;
-		r.nr_held = 0;
 		cluster_host_removed(&b->cluster, i, now, &r);
 		failover_carry_out(b, &r);
 		prober_clear(&b->prober, i);
@@ -277,6 +275,7 @@ static void write_settings(struct batond *b, const struct config *c)
 		.down_window = 1000000000ULL,
 		.dampening = {
 			.half_life = c->dampening.half_life_ms * 1000000ULL,
+			.step = c->dampening.penalty,
 			.suppress = c->dampening.suppress,
 			.reuse = c->dampening.reuse,
 			.longest = c->dampening.max_ms * 1000000ULL,

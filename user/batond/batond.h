@@ -46,17 +46,24 @@ struct note {
 	uint8_t word;
 	struct note_bfd bfd;
 	uint64_t at; /* ns, CLOCK_BOOTTIME */
-	uint64_t silent; /* ns since the last answer (DOWN) */
-	uint64_t flip_ns; /* time that the store took (MOVE) */
-	uint32_t unanswered; /* probes, of the last that were sent (DOWN) */
-	uint64_t rtt; /* ns, the last that was measured (DOWN) */
+
+	/* DOWN: what condemned it */
+	enum detect_rule rule;
+	struct detect_profile profile;
+	uint64_t silent; /* ns since the last answer */
+	uint64_t sequence; /* of the last probe sent */
+	uint32_t unanswered; /* probes, of the last that were sent */
+	uint64_t rtt; /* ns, the last that was measured */
+
 	struct probe_app app; /* APP */
 	uint32_t penalty; /* DAMPED */
 	bool suppressed; /* likewise; else free again */
+
+	/* MOVE and HELD */
 	struct move move;
-	enum hold_cause held;
-	uint32_t nr_held;
-	uint16_t held_owner, held_to; /* the first of them */
+	uint64_t flip_ns; /* time that the store took (MOVE) */
+	uint32_t nr_others; /* more than OTHERS_KEPT: some are left out */
+	struct other others[OTHERS_KEPT];
 };
 
 #define NOTES_MAX 16384

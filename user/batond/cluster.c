@@ -11,81 +11,103 @@ static uint64_t age(uint64_t now, uint64_t then)
 	return now > then ? now - then : 0;
 }
 
-static void result_begin(struct cluster_result *r)
+/* Is the owner where it cannot be played? */
+static bool is_misplaced(const struct cluster *c, const struct cluster_owner *o)
 {
-	r->nr_moves = 0;
-	r->nr_held = 0;
-	r->held = HOLD_NONE;
+	const struct cluster_host *h = &c->host[o->host];
+
+	return o->host && (h->state != HOST_UP || h->failed & o->needs);
 }
 
-static void hold(struct cluster_result *r, enum hold_cause cause,
-		 uint16_t owner, uint16_t to)
+static void hold(struct cluster *c, const struct move *m,
+		 struct cluster_result *r)
 {
-	if (r->nr_held++)
-		return;
-	r->held = cause;
-	r->held_owner = owner;
-	r->held_to = to;
+	struct cluster_owner *o = &c->owner[m->owner];
+
+	if (!r->nr_held++)
+		r->held = m->held;
+	if (o->held != m->held)
+		r->holds[r->nr_holds++] = *m;
+	o->held = m->held;
 }
 
-static void move(struct cluster *c, uint16_t owner, uint16_t to,
-		 enum move_cause cause, uint64_t now, struct cluster_result *r)
+static void make(struct cluster *c, struct move *m, uint64_t now,
+		 struct cluster_result *r)
 {
-	struct cluster_owner *o = &c->owner[owner];
-	uint16_t from = o->host;
+	struct cluster_owner *o = &c->owner[m->owner];
 
-	o->host = to;
+	o->host = m->to;
 	o->moved = now;
-	o->forced = to && c->host[to].state != HOST_UP;
+	o->forced = is_misplaced(c, o);
+	o->held = HOLD_NONE;
 	if (!++o->epoch) /* 0 is the epoch of what never was */
 		o->epoch = 1;
 	c->stale = true;
-	r->moves[r->nr_moves++] = (struct move){
-		.owner = owner,
-		.from = from,
-		.to = to,
-		.epoch = o->epoch,
-		.cause = cause,
-	};
+	m->epoch = o->epoch;
+	r->moves[r->nr_moves++] = *m;
 }
 
-/* Did so many hosts die at once that it is rather us who died? */
-static bool is_mass_death(const struct cluster *c, uint64_t now)
+static struct move decision(const struct cluster *c, uint16_t owner,
+			    uint16_t to, enum move_cause cause)
 {
-	uint64_t up = 0, died = 0;
+	const struct cluster_owner *o = &c->owner[owner];
+
+	return (struct move){ .owner = owner,
+			      .from = o->host,
+			      .to = to,
+			      .epoch = o->epoch,
+			      .cause = cause };
+}
+
+/* --- guards --------------------------------------------------------------- */
+
+/* How many hosts died at once, of how many that were up? */
+static struct guard_facts look_at_hosts(const struct cluster *c, uint64_t now)
+{
+	struct guard_facts f = { 0 };
 
 	for (uint16_t i = 1; i <= c->max_host; i++) {
 		const struct cluster_host *h = &c->host[i];
+		bool died = h->state == HOST_DOWN &&
+			    age(now, h->went_down) <= c->guards.down_window;
 
-		up += h->state == HOST_UP;
-		died += h->state == HOST_DOWN &&
-			age(now, h->went_down) <= c->guards.down_window;
+		f.died += died;
+		f.hosts += died || h->state == HOST_UP;
 	}
-	died += c->silent;
-	up -= c->silent < up ? c->silent : up;
-	return c->guards.max_down_percent && died > 1 &&
-	       died * 100 > c->guards.max_down_percent * (up + died);
+	/* Those that are silent right now count, though not condemned yet. */
+	f.died += c->silent;
+	if (f.hosts < f.died)
+		f.hosts = f.died;
+	return f;
+}
+
+/* So many that it is rather us who died? */
+static bool is_mass_death(const struct cluster *c, const struct guard_facts *f)
+{
+	return c->guards.max_down_percent && f->died > 1 &&
+	       f->died * 100U > c->guards.max_down_percent * f->hosts;
 }
 
 /*
- * What keeps an owner from moving to `to`? The guards protect connections, and
- * an owner without a host has none.
+ * What keeps an owner from moving? The guards protect connections, and an owner
+ * without a host has none. The dry run comes last: it is to say what would have
+ * moved, not what could have.
  */
-static enum hold_cause held_by(const struct cluster *c,
-			       const struct cluster_owner *o, uint16_t to,
-			       bool mass_death, uint64_t now)
+static enum hold_cause held_by(const struct cluster *c, const struct move *m)
 {
-	if (c->guards.maintenance || (o->host && c->host[o->host].maintenance))
+	if (c->guards.maintenance || (m->from && c->host[m->from].maintenance))
 		return HOLD_MAINTENANCE;
-	if (o->host && mass_death)
+	if (m->from && is_mass_death(c, &m->guards))
 		return HOLD_MASS_DEATH;
-	if (!to)
+	if (!m->to)
 		return HOLD_NO_STANDBY;
-	if (o->host && o->moved &&
-	    age(now, o->moved) < c->guards.min_move_interval)
+	if (m->from && c->owner[m->owner].moved &&
+	    m->guards.since_move < c->guards.min_move_interval)
 		return HOLD_TOO_SOON;
 	return c->guards.dry_run ? HOLD_DRY_RUN : HOLD_NONE;
 }
+
+/* --- choosing --------------------------------------------------------------- */
 
 static uint16_t successor(const struct cluster *c,
 			  const struct cluster_owner *o, enum move_cause cause)
@@ -132,7 +154,7 @@ static enum move_cause cause_of(const struct cluster *c,
 static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 		     uint64_t now, struct cluster_result *r)
 {
-	bool mass_death = is_mass_death(c, now);
+	struct guard_facts facts = look_at_hosts(c, now);
 	uint64_t flows = plan_share(c, host);
 
 	plan_begin(c);
@@ -142,23 +164,29 @@ static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 			plan_take(c, c->owner[i].next, flows);
 	for (uint16_t i = 1; i <= c->max_owner; i++) {
 		struct cluster_owner *o = &c->owner[i];
-		enum move_cause why = cause_of(c, o, cause);
-		enum hold_cause held;
-		uint16_t to;
+		struct move m;
 
-		if (!is_affected(c, i, host, cause))
-			continue;
-		to = successor(c, o, why);
-		held = held_by(c, o, to, mass_death, now);
-		if (held != HOLD_NONE) {
-			hold(r, held, i, to);
+		if (!is_affected(c, i, host, cause)) {
+			if (!host) /* it was, perhaps, and is no more */
+				o->held = HOLD_NONE;
 			continue;
 		}
-		if (to != o->next)
-			plan_take(c, to, flows);
-		move(c, i, to, why, now, r);
+		m = decision(c, i, 0, cause_of(c, o, cause));
+		m.to = successor(c, o, m.cause);
+		m.guards = facts;
+		m.guards.since_move = o->moved ? age(now, o->moved) : 0;
+		m.held = held_by(c, &m);
+		if (m.held != HOLD_NONE) {
+			hold(c, &m, r);
+			continue;
+		}
+		if (m.to != o->next)
+			plan_take(c, m.to, flows);
+		make(c, &m, now, r);
 	}
 }
+
+/* --- what happened ------------------------------------------------------------ */
 
 static bool has_host(const struct cluster *c, uint16_t host)
 {
@@ -171,32 +199,64 @@ static bool has_owner(const struct cluster *c, uint16_t owner)
 	return owner && owner <= c->max_owner && c->owner[owner].exists;
 }
 
-void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
-		       struct cluster_result *r)
+/* Owners that were forced upon the host are like others once it can play them. */
+static void release(struct cluster *c, uint16_t host)
 {
-	result_begin(r);
+	for (uint16_t i = 1; i <= c->max_owner; i++)
+		if (c->owner[i].host == host)
+			c->owner[i].forced &= is_misplaced(c, &c->owner[i]);
+}
+
+/* Owners that are there by force in spite of an application, not of the host:
+ * now it is the host that fails. */
+static void give_up(struct cluster *c, uint16_t host)
+{
+	for (uint16_t i = 1; i <= c->max_owner; i++)
+		if (c->owner[i].host == host)
+			c->owner[i].forced = false;
+}
+
+static void down(struct cluster *c, uint16_t host, bool announced, uint64_t now,
+		 struct cluster_result *r)
+{
+	struct cluster_host *h = &c->host[host];
+
+	cluster_nothing(r);
 	if (!has_host(c, host))
 		return;
-	if (c->host[host].state != HOST_DOWN) {
-		c->host[host].state = HOST_DOWN;
-		c->host[host].went_down = now;
-		dampening_down(&c->host[host].dampening, &c->guards.dampening,
-			       now);
+	if (h->state == HOST_UP)
+		give_up(c, host);
+	if (h->state != HOST_DOWN) {
+		h->state = HOST_DOWN;
+		h->went_down = now;
+		if (!announced)
+			dampening_down(&h->dampening, &c->guards.dampening,
+				       now);
 		c->stale = true;
 	}
 	relocate(c, host, MOVE_HOST_DOWN, now, r);
 }
 
+void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
+		       struct cluster_result *r)
+{
+	down(c, host, false, now, r);
+}
+
+void cluster_host_leaving(struct cluster *c, uint16_t host, uint64_t now,
+			  struct cluster_result *r)
+{
+	down(c, host, true, now, r);
+}
+
 void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 		     struct cluster_result *r)
 {
-	result_begin(r);
+	cluster_nothing(r);
 	if (!has_host(c, host))
 		return;
 	c->host[host].state = HOST_UP;
-	for (uint16_t i = 1; i <= c->max_owner; i++)
-		if (c->owner[i].host == host)
-			c->owner[i].forced = false;
+	release(c, host);
 	relocate(c, 0, MOVE_RESCUE, now, r);
 	cluster_plan(c);
 }
@@ -204,11 +264,12 @@ void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
 		       uint64_t now, struct cluster_result *r)
 {
-	result_begin(r);
+	cluster_nothing(r);
 	if (!has_host(c, host) || c->host[host].failed == failed)
 		return;
 	c->host[host].failed = failed;
 	c->stale = true;
+	release(c, host);
 	relocate(c, host, MOVE_APP_FAILED, now, r);
 }
 
@@ -217,27 +278,27 @@ void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 {
 	uint64_t flows = plan_share(c, host);
 
-	result_begin(r);
+	cluster_nothing(r);
 	if (!has_host(c, host))
 		return;
 	c->host[host].state = HOST_ABSENT;
 	plan_begin(c);
 	for (uint16_t i = 1; i <= c->max_owner; i++) {
 		struct cluster_owner *o = &c->owner[i];
-		uint16_t to;
+		struct move m = decision(c, i, 0, MOVE_HOST_REMOVED);
 
 		if (!o->exists || o->host != host)
 			continue;
-		to = successor(c, o, MOVE_HOST_REMOVED);
-		plan_take(c, to, flows);
-		move(c, i, to, MOVE_HOST_REMOVED, now, r);
+		m.to = successor(c, o, m.cause);
+		plan_take(c, m.to, flows);
+		make(c, &m, now, r);
 	}
 	cluster_plan(c);
 }
 
 void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r)
 {
-	result_begin(r);
+	cluster_nothing(r);
 	for (uint16_t i = 1; i <= c->max_host; i++)
 		if (dampening_tick(&c->host[i].dampening, &c->guards.dampening,
 				   now))
@@ -251,15 +312,19 @@ static int move_by_hand(struct cluster *c, uint16_t owner, uint16_t to,
 			bool force, enum move_cause cause, uint64_t now,
 			struct cluster_result *r)
 {
+	struct move m = decision(c, owner, to, cause);
+
 	if (!has_host(c, to))
 		return -ENOENT;
-	if (c->owner[owner].host == to)
+	if (m.from == to)
 		return -EALREADY;
 	if (c->host[to].state != HOST_UP && !force)
 		return -EHOSTDOWN;
 	if (c->host[to].draining && !force)
 		return -EBUSY;
-	move(c, owner, to, cause, now, r);
+	if (c->host[to].failed & c->owner[owner].needs && !force)
+		return -ESRCH;
+	make(c, &m, now, r);
 	cluster_plan(c);
 	return 0;
 }
@@ -269,7 +334,7 @@ int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 {
 	struct cluster_owner *o;
 
-	result_begin(r);
+	cluster_nothing(r);
 	if (!has_owner(c, owner))
 		return -ENOENT;
 	o = &c->owner[owner];
@@ -285,7 +350,7 @@ int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 		     uint64_t now, struct cluster_result *r)
 {
-	result_begin(r);
+	cluster_nothing(r);
 	if (!has_owner(c, owner))
 		return -ENOENT;
 	return move_by_hand(c, owner, c->owner[owner].home, force,

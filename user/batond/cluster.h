@@ -19,7 +19,9 @@
  *  - An owner whose host is down and that nobody can take over stays there:
  *    if the host was not dead after all, it goes on.
  *  - By hand and with force everything goes; an owner that was forced upon a
- *    host that is not up is left alone until that host has come up.
+ *    host that is not up, or on which its application has failed, is left alone
+ *    until that is over.
+ *  - What a guard holds back is told once, and again when another does.
  */
 #ifndef BATOND_CLUSTER_H
 #define BATOND_CLUSTER_H
@@ -67,7 +69,8 @@ struct cluster_owner {
 	uint32_t epoch;
 	uint64_t moved; /* ns, of the last move; 0: never */
 	uint64_t needs; /* applications that its services need, a bit each */
-	bool forced; /* upon a host that was not up, and has not been since */
+	bool forced; /* upon a host that could not play it, and has not since */
+	uint8_t held; /* enum hold_cause: what was told last; NONE: nothing */
 };
 
 /* Of moves that nobody ordered. 0 switches a guard off. */
@@ -123,12 +126,12 @@ enum move_cause {
 		NR_MOVE_CAUSES,
 };
 
-struct move {
-	uint16_t owner;
-	uint16_t from, to; /* host ids, 0: none */
-	uint32_t epoch; /* the new one */
-	enum move_cause cause;
-};
+/* Nobody ordered it: guards were asked, and a host was chosen. */
+static inline bool move_is_automatic(enum move_cause cause)
+{
+	return cause == MOVE_HOST_DOWN || cause == MOVE_APP_FAILED ||
+	       cause == MOVE_RESCUE;
+}
 
 /* Why nothing moved although it should have. */
 #define HOLD_CAUSES(X)                                                         \
@@ -147,13 +150,68 @@ enum hold_cause {
 		NR_HOLD_CAUSES,
 };
 
+/* What the guards saw when they were asked. */
+struct guard_facts {
+	uint64_t since_move; /* ns since the owner's last move; 0: none yet */
+	uint16_t died, hosts; /* died at once, of those that were up */
+};
+
+/* A decision about an owner: a move that is made, or one that is held. */
+struct move {
+	uint16_t owner;
+	uint16_t from, to; /* host ids, 0: none */
+	uint32_t epoch; /* the new one; of one that is held, as it was */
+	enum move_cause cause;
+	enum hold_cause held; /* NONE: it is made */
+	struct guard_facts guards; /* zero if none was asked */
+};
+
 struct cluster_result {
 	struct move moves[BATON_MAX_OWNERS];
 	uint32_t nr_moves;
 	uint32_t nr_held; /* owners that should have moved */
 	enum hold_cause held; /* why, of the first of them */
-	uint16_t held_owner, held_to; /* the first, and where to; 0: nowhere */
+	struct move holds[BATON_MAX_OWNERS]; /* those not told before */
+	uint32_t nr_holds;
 };
+
+/* Why another host was not chosen for an owner: it cannot take it over, or the
+ * policy prefers the one that was. */
+#define WHY_NOTS(X)                                                            \
+	X(NONE, "")                                                            \
+	X(DOWN, "is down")                                                     \
+	X(UNKNOWN, "has not been heard yet")                                   \
+	X(DRAINING, "is draining")                                             \
+	X(MAINTENANCE, "is in maintenance")                                    \
+	X(SUPPRESSED, "goes down too often (dampening)")                       \
+	X(APP_FAILED, "its application has failed as well")                    \
+	X(HOME_FIRST, "is not its home")                                       \
+	X(ORDER, "is later in the order")                                      \
+	X(PRIORITY, "has a lower priority")                                    \
+	X(LOAD, "has more to do")                                              \
+	X(SPREAD, "takes others over")
+
+enum why_not {
+#define X(name, text) WHY_NOT_##name,
+	WHY_NOTS(X)
+#undef X
+		NR_WHY_NOTS,
+};
+
+struct other {
+	uint16_t host;
+	uint16_t why; /* enum why_not */
+};
+
+#define OTHERS_KEPT (BATON_MAX_STANDBYS + 1) /* a home and a full list */
+
+static inline void cluster_nothing(struct cluster_result *r)
+{
+	r->nr_moves = 0;
+	r->nr_held = 0;
+	r->nr_holds = 0;
+	r->held = HOLD_NONE;
+}
 
 /* Decide `next` of every owner anew. Call after any change of hosts, owners,
  * flows. Joint: the owners of one host are planned together (spread). */
@@ -169,6 +227,9 @@ void cluster_plan(struct cluster *c);
  * caller (cluster_plan, once the words are stored) or to cluster_retry. The
  * others plan again.
  *
+ * cluster_host_leaving is the same for a host which says so itself: that is no
+ * sign of flapping.
+ *
  * cluster_host_apps is told which applications have failed on a host now; the
  * owners that need one of them move, and no others.
  *
@@ -177,6 +238,8 @@ void cluster_plan(struct cluster *c);
  */
 void cluster_host_down(struct cluster *c, uint16_t host, uint64_t now,
 		       struct cluster_result *r);
+void cluster_host_leaving(struct cluster *c, uint16_t host, uint64_t now,
+			  struct cluster_result *r);
 void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 		     struct cluster_result *r);
 void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
@@ -192,11 +255,20 @@ void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r);
 
 /* By hand; no guard applies. to = 0: the planned one (failover) or the home
  * (failback). 0, or -ENOENT (no such owner or host), -EALREADY (is there
- * already), -EHOSTDOWN (target not up), -EBUSY (target draining); `force`
- * overrides the last two. */
+ * already), -EHOSTDOWN (target not up), -EBUSY (target draining), -ESRCH (an
+ * application that the owner needs has failed there); `force` overrides the
+ * last three. */
 int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 		     uint64_t now, struct cluster_result *r);
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 		     uint64_t now, struct cluster_result *r);
+
+/* The hosts that could have been chosen besides m->from and m->to, in the
+ * owner's order. How many; OTHERS_KEPT + 1 if there are more. */
+uint32_t cluster_others(const struct cluster *c, const struct move *m,
+			struct other others[OTHERS_KEPT]);
+
+/* Why a host takes nothing over, whoever's owner it is, though it is up. */
+enum why_not cluster_barred(const struct cluster *c, uint16_t host);
 
 #endif

@@ -76,30 +76,23 @@ static json_t *del(struct batond *b, const json_t *request,
 	return running_drop(b, kind, name, why);
 }
 
-static const json_t *needed_on(const json_t *request, char why[COMMAND_WHY])
-{
-	const json_t *on = json_object_get(request, "on");
-
-	if (json_is_boolean(on))
-		return on;
-	snprintf(why, COMMAND_WHY, "field \"on\": expected true or false");
-	return NULL;
-}
-
-/* "drain" of "host.drain": a field of the object, set by its own name. */
-static json_t *set_flag(struct batond *b, const json_t *request,
-			char why[COMMAND_WHY])
+static json_t *drain(struct batond *b, const json_t *request,
+		     char why[COMMAND_WHY])
 {
 	const char *name = needed_name(request, why);
-	const json_t *on = name ? needed_on(request, why) : NULL;
+	const json_t *on = json_object_get(request, "on");
 	char kind[16], *yaml;
 	json_t *object, *answer;
 
-	if (!on)
+	if (!name)
 		return NULL;
+	if (!json_is_boolean(on)) {
+		snprintf(why, COMMAND_WHY,
+			 "field \"on\": expected true or false");
+		return NULL;
+	}
 	kind_of(request, kind);
-	object = json_pack("{s:s, s:b}", "name", name,
-			   strchr(text(request, "do"), '.') + 1,
+	object = json_pack("{s:s, s:b}", "name", name, "drain",
 			   json_is_true(on));
 	yaml = json_dumps(object, JSON_COMPACT);
 	answer = running_put(b, kind, yaml, true, why);
@@ -108,12 +101,29 @@ static json_t *set_flag(struct batond *b, const json_t *request,
 	return answer;
 }
 
-static json_t *maintenance(struct batond *b, const json_t *request,
-			   char why[COMMAND_WHY])
+/* Of the host that is named, or of the whole. */
+static json_t *set_maintenance(struct batond *b, const json_t *request, bool on,
+			       char why[COMMAND_WHY])
 {
-	const json_t *on = needed_on(request, why);
+	const json_t *name = json_object_get(request, "name");
 
-	return on ? running_set_maintenance(b, json_is_true(on), why) : NULL;
+	if (name && !json_is_string(name)) {
+		needed_name(request, why);
+		return NULL;
+	}
+	return running_set_maintenance(b, json_string_value(name), on, why);
+}
+
+static json_t *maintenance_on(struct batond *b, const json_t *request,
+			      char why[COMMAND_WHY])
+{
+	return set_maintenance(b, request, true, why);
+}
+
+static json_t *maintenance_off(struct batond *b, const json_t *request,
+			       char why[COMMAND_WHY])
+{
+	return set_maintenance(b, request, false, why);
 }
 
 /* --- moves -------------------------------------------------------------------- */
@@ -165,19 +175,20 @@ static const struct {
 	{ "host.add", add },
 	{ "host.set", set },
 	{ "host.del", del },
-	{ "host.drain", set_flag },
-	{ "host.maintenance", set_flag },
+	{ "host.drain", drain },
 	{ "owner.show", show_owners },
 	{ "owner.add", add },
 	{ "owner.set", set },
 	{ "owner.del", del },
-	{ "owner.drain", set_flag },
+	{ "owner.drain", drain },
 	{ "owner.failover", failover },
 	{ "owner.failback", failback },
 	{ "event.show", show_events },
 	{ "event.watch", show_events },
 	{ "config.show", show_config },
-	{ "maintenance", maintenance },
+	{ "maintenance.show", show_maintenance },
+	{ "maintenance.on", maintenance_on },
+	{ "maintenance.off", maintenance_off },
 	{ "reload", reload },
 };
 

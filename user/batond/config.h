@@ -173,11 +173,12 @@ struct config {
 	int detection_line;
 	uint32_t startup_grace_ms; /* default 3000 */
 	uint32_t min_move_interval_ms; /* between moves of one owner; 0 */
+	int guards_line;
 	bool maintenance; /* nothing moves by itself */
 	bool dry_run;
 	struct {
 		uint32_t half_life_ms; /* 0: off */
-		uint32_t suppress, reuse;
+		uint32_t penalty, suppress, reuse;
 		uint32_t max_ms;
 	} dampening;
 	uint32_t max_down_percent; /* of hosts at once, default 60: when

@@ -218,6 +218,25 @@ static void check_host(struct check *k, const struct config_host *h)
 		      h->interface);
 }
 
+/* Whoever has a lease must be able to renew it before it ends. */
+static void check_lease(struct check *k, const struct config_host *h)
+{
+	const struct detect_profile *p = config_profile(k->c, h);
+
+	if (!k->sound || !h->lease || !p)
+		return;
+	if (h->detect != CONFIG_DETECT_PROBE)
+		wrong(k, SUBJECT("host", h),
+		      "lease: is yes, but probes renew it; expected detect: "
+		      "probe, or no lease");
+	else if (detect_lease_us(p) * 1000ULL <= p->interval)
+		wrong(k, SUBJECT("host", h),
+		      "lease: would end before the next probe, which is %g ms "
+		      "after the last; expected a profile with a multiplier of "
+		      "2 or more",
+		      p->interval / 1e6);
+}
+
 static void check_bfd(struct check *k, const struct config_host *h)
 {
 	struct config_bfd b = config_bfd(k->c, h);
@@ -434,14 +453,20 @@ static void check_applications(struct check *k)
 static void check_dampening(struct check *k)
 {
 	const struct config *c = k->c;
-	struct subject guards = { "guards", NULL, 0 };
+	struct subject guards = { "guards", NULL, c->guards_line };
 
-	if (c->dampening.half_life_ms &&
-	    c->dampening.reuse >= c->dampening.suppress)
+	if (!c->dampening.half_life_ms)
+		return;
+	if (c->dampening.reuse >= c->dampening.suppress)
 		wrong(k, guards,
 		      "dampening: reuse is %u; expected less than suppress, "
 		      "which is %u",
 		      c->dampening.reuse, c->dampening.suppress);
+	if (c->dampening.penalty >= c->dampening.suppress)
+		wrong(k, guards,
+		      "dampening: penalty is %u; expected less than suppress, "
+		      "which is %u: a host that fails once does not flap",
+		      c->dampening.penalty, c->dampening.suppress);
 }
 
 static void check_all(struct check *k)
@@ -462,6 +487,7 @@ static void check_all(struct check *k)
 	check_macs(k);
 	for (i = 0; i < c->nr_hosts; i++) {
 		check_host(k, &c->hosts[i]);
+		check_lease(k, &c->hosts[i]);
 		check_bfd(k, &c->hosts[i]);
 	}
 	check_probe_key(k);

@@ -356,6 +356,8 @@ static const struct yaml_field detection_fields[] = {
 static const struct yaml_field dampening_fields[] = {
 	FIELD(dampening.half_life_ms, "half_life", DURATION,
 	      .unit = YAML_MS, .max = 24 * 3600 * 1000),
+	FIELD(dampening.penalty, "penalty", INT, .unset = "1000",
+	      .min = 1, .max = 100000),
 	FIELD(dampening.suppress, "suppress", INT, .unset = "4000",
 	      .max = 1000000),
 	FIELD(dampening.reuse, "reuse", INT, .unset = "1500",
@@ -408,6 +410,7 @@ static const struct yaml_schema detection_schema = {
 static const struct yaml_schema guard_schema = {
 	.size = sizeof(struct config),
 	.fields = guard_fields,
+	.line = offsetof(struct config, guards_line),
 };
 
 static const struct yaml_schema timeout_schema = {

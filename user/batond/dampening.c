@@ -30,7 +30,7 @@ bool dampening_down(struct dampening *d, const struct dampening_rule *rule,
 {
 	if (!rule->half_life)
 		return false;
-	d->penalty = dampening_penalty(d, rule, now) + DAMPENING_STEP;
+	d->penalty = dampening_penalty(d, rule, now) + rule->step;
 	d->since = now;
 	if (d->suppressed || d->penalty < rule->suppress)
 		return false;

@@ -2,7 +2,7 @@
 /*
  * A host that comes and goes takes nothing over until it has been quiet for a
  * while: the scheme of RFC 2439, section 4. Each time that it goes down its
- * penalty grows by DAMPENING_STEP; the penalty halves in each `half_life`.
+ * penalty grows by `step`; the penalty halves in each `half_life`.
  * Above `suppress` the host is suppressed, until it is below `reuse` again, or
  * for `longest` at most.
  *
@@ -14,10 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DAMPENING_STEP 1000
-
 struct dampening_rule {
 	uint64_t half_life; /* 0: no dampening */
+	uint32_t step; /* penalty of one time */
 	uint32_t suppress, reuse; /* penalties, reuse < suppress */
 	uint64_t longest;
 };

@@ -288,3 +288,10 @@ uint32_t detect_lease_us(const struct detect_profile *p)
 
 	return us < UINT32_MAX ? us : UINT32_MAX;
 }
+
+uint64_t detect_lost(const struct detect *d)
+{
+	uint64_t known = d->answers + d->unanswered;
+
+	return d->probes > known ? d->probes - known : 0;
+}

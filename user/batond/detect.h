@@ -51,9 +51,9 @@ enum detect_state {
 /* What condemned a host */
 #define DETECT_RULES(X)                                                        \
 	X(NONE, "none") /* it is not down */                                   \
-	X(UNANSWERED, "unanswered probes")                                     \
-	X(LATE, "unanswered probes of a prober that is always late")           \
-	X(BURST, "unanswered probes of a burst, upon a hint")
+	X(UNANSWERED, "unanswered")                                            \
+	X(LATE, "late") /* so many that stalls excuse them no more */          \
+	X(BURST, "burst") /* those of a burst */
 
 enum detect_rule {
 #define X(name, label) DETECT_BY_##name,
@@ -130,6 +130,9 @@ enum detect_change detect_check(struct detect *d, uint64_t now);
 
 /* Is it up, and only one probe's time from being declared dead? */
 bool detect_is_silent(const struct detect *d, uint64_t now);
+
+/* Probes that went unanswered, other than those whose answers may still come. */
+uint64_t detect_lost(const struct detect *d);
 
 /*
  * How long after an answer the host may speak, in us: less than the time after

@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "bfd_show.h"
+#include "tell.h"
 
 /* --- the store -------------------------------------------------------------- */
 
@@ -45,33 +46,37 @@ static void spread(struct batond *b, const struct move *m)
 	prober_hurry(&b->prober, m->from);
 }
 
+/* What can be said of a decision later on: the others may change. */
+static void note_decision(struct batond *b, const struct move *m, uint64_t at,
+			  uint64_t flip_ns)
+{
+	struct note n = { .kind = m->held ? NOTE_HELD : NOTE_MOVE,
+			  .host = m->from,
+			  .at = at,
+			  .flip_ns = flip_ns,
+			  .move = *m };
+
+	if (move_is_automatic(m->cause))
+		n.nr_others = cluster_others(&b->cluster, m, n.others);
+	note(b, &n);
+}
+
 void failover_carry_out(struct batond *b, const struct cluster_result *r)
 {
 	/* All stores first; telling of them can wait. */
-	uint64_t start = clock_ns();
+	uint64_t start = clock_ns(), took = 0;
 
 	for (uint32_t i = 0; i < r->nr_moves; i++)
 		dataplane_set_owner(&b->dp, r->moves[i].owner,
 				    owner_word(b, r->moves[i].owner));
-	if (r->nr_moves) {
-		uint64_t took = (clock_ns() - start) / r->nr_moves;
-
-		for (uint32_t i = 0; i < r->nr_moves; i++)
-			spread(b, &r->moves[i]);
-		for (uint32_t i = 0; i < r->nr_moves; i++)
-			note(b, &(struct note){ .kind = NOTE_MOVE,
-						.host = r->moves[i].from,
-						.at = start,
-						.flip_ns = took,
-						.move = r->moves[i] });
-	}
-	if (r->nr_held)
-		note(b, &(struct note){ .kind = NOTE_HELD,
-					.at = start,
-					.held_owner = r->held_owner,
-					.held_to = r->held_to,
-					.held = r->held,
-					.nr_held = r->nr_held });
+	if (r->nr_moves)
+		took = (clock_ns() - start) / r->nr_moves;
+	for (uint32_t i = 0; i < r->nr_moves; i++)
+		spread(b, &r->moves[i]);
+	for (uint32_t i = 0; i < r->nr_moves; i++)
+		note_decision(b, &r->moves[i], start, took);
+	for (uint32_t i = 0; i < r->nr_holds; i++)
+		note_decision(b, &r->holds[i], start, 0);
 	if (b->nr_notes)
 		eventfd_write(b->notes_fd, 1);
 }
@@ -138,8 +143,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 			  .bfd = bfd_note(&b->prober.bfd.host[host]) };
 	bool suppressed = h->dampening.suppressed;
 
-	result.nr_moves = 0;
-	result.nr_held = 0;
+	cluster_nothing(&result);
 	switch (what) {
 	case PROBER_UP:
 		n.kind = NOTE_UP;
@@ -152,6 +156,9 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		n.kind = NOTE_DOWN;
 		n.silent = now - last_heard(b, host);
 		n.unanswered = t->detect.unanswered;
+		n.sequence = t->detect.sequence;
+		n.rule = t->detect.rule;
+		n.profile = t->detect.profile;
 		n.rtt = t->detect.rtt_last;
 		b->cluster.silent = prober_silent(&b->prober, now);
 		cluster_host_down(&b->cluster, host, now, &result);
@@ -171,7 +178,7 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		h->draining = b->drains[host] || t->word == BATON_WORD_DRAINING;
 		b->cluster.stale = true; /* who is next, it may be no more */
 		if (t->word == BATON_WORD_LEAVING)
-			cluster_host_down(&b->cluster, host, now, &result);
+			cluster_host_leaving(&b->cluster, host, now, &result);
 		else if (h->state == HOST_DOWN && t->detect.state == DETECT_UP)
 			cluster_host_up(&b->cluster, host, now, &result);
 		break;
@@ -211,184 +218,20 @@ void failover_probing(struct probing *g, struct batond *b)
 
 void failover_tick(void *arg, uint64_t now)
 {
-	struct batond *b = arg;
-
 	static bool was[BATON_MAX_HOSTS];
+	struct batond *b = arg;
 
 	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
 		was[i] = b->cluster.host[i].dampening.suppressed;
-	result.nr_moves = 0;
-	result.nr_held = 0;
 	b->cluster.silent = prober_silent(&b->prober, now);
 	cluster_retry(&b->cluster, now, &result);
 	b->cluster.silent = 0;
 	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
 		note_dampening(b, i, was[i], now);
-	/* What is still held was told when it was held. */
-	result.nr_held = 0;
 	failover_carry_out(b, &result);
 }
 
 /* --- telling ------------------------------------------------------------------ */
-
-static const char *const causes[] = {
-#define X(name, text) text,
-	MOVE_CAUSES(X)
-#undef X
-};
-
-static const char *const hold_causes[] = {
-#define X(name, text) text,
-	HOLD_CAUSES(X)
-#undef X
-};
-
-static const char *const words[] = {
-#define X(name, label) label,
-	BATON_HOST_WORDS(X)
-#undef X
-};
-
-const char *host_name(const struct batond *b, uint16_t id)
-{
-	return ids_name(&b->hosts, id) ?: "?";
-}
-
-const char *owner_name(const struct batond *b, uint16_t id)
-{
-	return ids_name(&b->owners, id) ?: "?";
-}
-
-static json_t *name_or_null(const char *name, uint16_t id)
-{
-	return id ? json_string(name) : json_null();
-}
-
-static json_t *move_json(const struct batond *b, const struct note *n)
-{
-	const struct move *m = &n->move;
-
-	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:I}", "owner",
-			 owner_name(b, m->owner), "from",
-			 name_or_null(host_name(b, m->from), m->from), "to",
-			 name_or_null(host_name(b, m->to), m->to), "epoch",
-			 (json_int_t)m->epoch, "cause", causes[m->cause],
-			 "flip_ns", (json_int_t)n->flip_ns);
-}
-
-static void tell_move(struct batond *b, const struct note *n)
-{
-	const struct move *m = &n->move;
-	json_t *fields = move_json(b, n);
-
-	json_object_set_new(fields, "flows",
-			    json_integer(b->sweep.census.by_owner[m->owner]));
-	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
-		 fields, "owner %s: %s -> %s, epoch %u (%s)",
-		 owner_name(b, m->owner),
-		 m->from ? host_name(b, m->from) : "nobody",
-		 m->to ? host_name(b, m->to) : "nobody", m->epoch,
-		 causes[m->cause]);
-}
-
-static void tell_app(struct batond *b, const struct note *n)
-{
-	uint64_t bit = apps_tagged(&b->apps, n->app.tag);
-	const char *name = bit ? b->apps.name[__builtin_ctzll(bit)] : "?";
-	const char *host = host_name(b, n->host);
-	bool failed = n->app.state == BATON_APP_FAILED;
-
-	event_at(&b->events, n->at, failed ? LOG_L_WARNING : LOG_L_NOTICE,
-		 "application",
-		 json_pack("{s:s, s:s, s:b, s:i}", "host", host, "application",
-			   name, "failed", failed, "age_ms", (int)n->app.age),
-		 failed ? "application %s on host %s has failed: no sign of "
-			  "life for %u ms, or its process has ended"
-			: "application %s on host %s is up (last sign of life "
-			  "%u ms ago)",
-		 name, host, n->app.age);
-}
-
-/* What the silence was that condemned a host. */
-#define FACTS 128
-static const char *facts(const struct note *n, char text[FACTS])
-{
-	if (n->bfd.used)
-		snprintf(text, FACTS, "no BFD packet for %.1f ms; session: %s",
-			 n->silent / 1e6, bfd_diag_label(n->bfd.diag));
-	else
-		snprintf(text, FACTS,
-			 "no answer for %.1f ms, to the last %u probes (round "
-			 "trip before: %.0f us)",
-			 n->silent / 1e6, n->unanswered, n->rtt / 1e3);
-	return text;
-}
-
-static void tell(struct batond *b, const struct note *n)
-{
-	const char *host = host_name(b, n->host);
-	char text[FACTS];
-
-	switch (n->kind) {
-	case NOTE_UP:
-		event_at(&b->events, n->at, LOG_L_NOTICE, "host_up",
-			 json_pack("{s:s}", "host", host), "host %s is up",
-			 host);
-		break;
-	case NOTE_DOWN:
-		event_at(&b->events, n->at, LOG_L_WARNING, "host_down",
-			 json_pack("{s:s, s:f, s:i, s:f}", "host", host,
-				   "detect_ms", n->silent / 1e6, "unanswered",
-				   (int)n->unanswered, "rtt_us", n->rtt / 1e3),
-			 "host %s is down: %s", host, facts(n, text));
-		break;
-	case NOTE_BFD:
-		bfd_tell(b, n);
-		break;
-	case NOTE_WORD:
-		event_at(&b->events, n->at, LOG_L_NOTICE, "host_word",
-			 json_pack("{s:s, s:s}", "host", host, "word",
-				   words[n->word]),
-			 "host %s says: %s", host, words[n->word]);
-		break;
-	case NOTE_APP:
-		tell_app(b, n);
-		break;
-	case NOTE_DAMPED:
-		event_at(&b->events, n->at,
-			 n->suppressed ? LOG_L_WARNING : LOG_L_NOTICE,
-			 "dampening",
-			 json_pack("{s:s, s:b, s:i}", "host", host,
-				   "suppressed", n->suppressed, "penalty",
-				   (int)n->penalty),
-			 n->suppressed ? "host %s goes down too often (penalty "
-					 "%u): "
-					 "it takes nothing over for a while"
-				       : "host %s has been quiet (penalty %u): "
-					 "it may "
-					 "take owners over again",
-			 host, n->penalty);
-		break;
-	case NOTE_MOVE:
-		tell_move(b, n);
-		break;
-	case NOTE_HELD:
-		event_at(&b->events, n->at, LOG_L_ERROR, "held",
-			 json_pack("{s:i, s:s, s:s, s:o}", "owners",
-				   (int)n->nr_held, "cause",
-				   hold_causes[n->held], "owner",
-				   owner_name(b, n->held_owner), "to",
-				   name_or_null(host_name(b, n->held_to),
-						n->held_to)),
-			 "%u owner%s not moved (%s%s to %s): %s", n->nr_held,
-			 n->nr_held == 1 ? "" : "s",
-			 owner_name(b, n->held_owner),
-			 n->nr_held == 1 ? "" : " and others",
-			 n->held_to ? host_name(b, n->held_to) : "nobody",
-			 hold_causes[n->held]);
-		break;
-	}
-}
 
 void failover_show_plan(struct batond *b)
 {
@@ -399,6 +242,7 @@ void failover_show_plan(struct batond *b)
 void failover_tell(struct batond *b)
 {
 	static struct note notes[NOTES_MAX]; /* only the main thread's */
+	json_t *because = NULL;
 	uint32_t n, lost;
 
 	prober_lock(&b->prober);
@@ -413,7 +257,8 @@ void failover_tell(struct batond *b)
 	apply_rings(b);
 
 	for (uint32_t i = 0; i < n; i++)
-		tell(b, &notes[i]);
+		tell(b, &notes[i], &because);
+	json_decref(because);
 	if (lost)
 		log_error("%u events could not be kept", lost);
 }
@@ -431,6 +276,10 @@ static void refusal(char why[256], const char *owner, const char *target,
 		break;
 	case -EHOSTDOWN:
 		wrong = "is not up (force it, or wait)";
+		break;
+	case -ESRCH:
+		wrong = "has no working application for it (force it, or see "
+			"baton host show)";
 		break;
 	case -EBUSY:
 		wrong = "is draining (force it, or end that)";
@@ -454,8 +303,7 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 	uint16_t target;
 	int err;
 
-	r.nr_moves = 0;
-	r.nr_held = 0;
+	cluster_nothing(&r);
 	prober_lock(&b->prober);
 	err = back ? cluster_failback(&b->cluster, id, force, now, &r)
 		   : cluster_failover(&b->cluster, id, to, force, now, &r);
@@ -470,7 +318,7 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 		for (uint32_t i = first; i < b->nr_notes; i++)
 			if (b->notes[i].kind == NOTE_MOVE)
 				json_array_append_new(
-					moves, move_json(b, &b->notes[i]));
+					moves, tell_move_json(b, &b->notes[i]));
 	}
 	prober_unlock(&b->prober);
 	if (!err)

@@ -23,14 +23,29 @@ uint64_t plan_share(const struct cluster *c, uint16_t host)
 	return owners ? c->host[host].flows / owners : 0;
 }
 
-static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
-			 uint16_t host, enum host_state state)
+enum why_not plan_barred(const struct cluster *c, uint16_t host, uint64_t needs)
 {
 	const struct cluster_host *h = &c->host[host];
 
-	return host && host != o->host && h->state == state && !h->draining &&
-	       !h->maintenance && !h->dampening.suppressed &&
-	       !(h->failed & o->needs);
+	if (h->draining)
+		return WHY_NOT_DRAINING;
+	if (h->maintenance)
+		return WHY_NOT_MAINTENANCE;
+	if (h->dampening.suppressed)
+		return WHY_NOT_SUPPRESSED;
+	return h->failed & needs ? WHY_NOT_APP_FAILED : WHY_NOT_NONE;
+}
+
+enum why_not cluster_barred(const struct cluster *c, uint16_t host)
+{
+	return plan_barred(c, host, 0);
+}
+
+static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
+			 uint16_t host, enum host_state state)
+{
+	return host && host != o->host && c->host[host].state == state &&
+	       plan_barred(c, host, o->needs) == WHY_NOT_NONE;
 }
 
 bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
@@ -163,4 +178,63 @@ void cluster_plan(struct cluster *c)
 		if (first[host])
 			plan_host(c, first[host], after);
 	c->stale = false;
+}
+
+/* --- why another one ------------------------------------------------------- */
+
+/* What the policy has against a host that could take the owner over, too. */
+static enum why_not worse(const struct cluster *c, const struct move *m,
+			  uint16_t host)
+{
+	const struct cluster_owner *o = &c->owner[m->owner];
+
+	if (m->cause == MOVE_RESCUE && m->to == o->home)
+		return WHY_NOT_HOME_FIRST;
+	switch (o->policy) {
+	case STANDBY_PRIORITY:
+		return c->host[host].priority < c->host[m->to].priority
+			       ? WHY_NOT_PRIORITY
+			       : WHY_NOT_LOAD;
+	case STANDBY_SPREAD:
+		return WHY_NOT_SPREAD;
+	case STANDBY_LEAST_LOADED:
+		return WHY_NOT_LOAD;
+	default:
+		return WHY_NOT_ORDER;
+	}
+}
+
+static enum why_not why_not(const struct cluster *c, const struct move *m,
+			    uint16_t host)
+{
+	enum why_not barred;
+
+	if (c->host[host].state == HOST_DOWN)
+		return WHY_NOT_DOWN;
+	barred = plan_barred(c, host, c->owner[m->owner].needs);
+	if (barred != WHY_NOT_NONE)
+		return barred;
+	return c->host[host].state == HOST_UNKNOWN ? WHY_NOT_UNKNOWN
+						   : worse(c, m, host);
+}
+
+uint32_t cluster_others(const struct cluster *c, const struct move *m,
+			struct other others[OTHERS_KEPT])
+{
+	const struct cluster_owner *o = &c->owner[m->owner];
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < nr_permitted(c, o) && n <= OTHERS_KEPT; i++) {
+		uint16_t host = permitted(o, i);
+
+		/* without a list, the home comes a second time */
+		if (!host || host == m->from || host == m->to ||
+		    (i && host == o->home) ||
+		    c->host[host].state == HOST_ABSENT)
+			continue;
+		if (n < OTHERS_KEPT)
+			others[n] = (struct other){ host, why_not(c, m, host) };
+		n++;
+	}
+	return n;
 }

@@ -17,6 +17,11 @@ void plan_take(struct cluster *c, uint16_t host, uint64_t flows);
 /* How many flows an owner of this host has, on average. */
 uint64_t plan_share(const struct cluster *c, uint16_t host);
 
+/* Why the host does not take an owner over that needs these applications,
+ * although it is up; NONE: it does. */
+enum why_not plan_barred(const struct cluster *c, uint16_t host,
+			 uint64_t needs);
+
 /* Could the host take the owner over now, without being forced? */
 bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
 		   uint16_t host);

@@ -109,12 +109,47 @@ static void write_running(struct batond *b)
 	free(path);
 }
 
+static void tell_maintenance(struct batond *b, const char *host, bool on)
+{
+	event(&b->events, LOG_L_NOTICE, "maintenance",
+	      json_pack("{s:s?, s:b}", "host", host, "on", on),
+	      on ? "maintenance of %s%s: nothing moves %sby itself"
+		 : "maintenance of %s%s has ended%s",
+	      host ? "host " : "the switch", host ?: "",
+	      on && host ? "from it or to it " : "");
+}
+
+/* What moves by itself and what does not is worth an event, whoever changed
+ * it: a reload may end what somebody wanted. */
+static void tell_changed_maintenance(struct batond *b, const struct config *was)
+{
+	const struct config *is = &b->config;
+
+	if (is->maintenance != was->maintenance)
+		tell_maintenance(b, NULL, is->maintenance);
+	for (size_t i = 0; i < is->nr_hosts; i++) {
+		const struct config_host *h = &is->hosts[i];
+		const struct config_host *before = config_host(was, h->name);
+
+		if (h->maintenance != (before && before->maintenance))
+			tell_maintenance(b, h->name, h->maintenance);
+	}
+}
+
 /* Takes over *to, whatever comes of it. */
 static json_t *apply(struct batond *b, struct config *to, char *why,
 		     uint32_t *changes)
 {
-	int err = apply_config(b, to, changes, why);
+	struct config was = { 0 };
+	int err = config_copy(&was, &b->config);
 
+	if (err)
+		snprintf(why, COMMAND_WHY, "out of memory");
+	else
+		err = apply_config(b, to, changes, why);
+	if (!err)
+		tell_changed_maintenance(b, &was);
+	config_free(&was);
 	config_free(to);
 	return err ? NULL : json_null();
 }
@@ -166,16 +201,31 @@ json_t *running_drop(struct batond *b, const char *kind, const char *name,
 	return edited(b, &to, kind, name, why);
 }
 
-json_t *running_set_maintenance(struct batond *b, bool on, char *why)
+json_t *running_set_maintenance(struct batond *b, const char *host, bool on,
+				char *why)
 {
 	struct config_errors errors = { 0 };
 	struct config to = { 0 };
+	struct config_host *h;
+	char what[BATON_NAME_LEN + 32];
 
 	if (config_copy(&to, &b->config))
 		return refuse(&to, &errors, why);
-	to.maintenance = on;
-	return edited(b, &to, "guards",
-		      on ? "maintenance: yes" : "maintenance: no", why);
+	snprintf(what, sizeof(what), "%s%smaintenance: %s", host ?: "",
+		 host ? ": " : "", on ? "yes" : "no");
+	if (!host) {
+		to.maintenance = on;
+		return edited(b, &to, "guards", what, why);
+	}
+	h = config_host(&to, host);
+	if (!h) {
+		config_free(&to);
+		snprintf(why, COMMAND_WHY,
+			 "no host %.64s (see: baton host show)", host);
+		return NULL;
+	}
+	h->maintenance = on;
+	return edited(b, &to, "host", what, why);
 }
 
 /* What only a start can change; it loses no packet, so nothing is lost by

@@ -25,7 +25,8 @@ json_t *running_drop(struct batond *b, const char *kind, const char *name,
 		     char *why);
 json_t *running_reload(struct batond *b, char *why);
 
-/* guards: maintenance:, as an edit. */
-json_t *running_set_maintenance(struct batond *b, bool on, char *why);
+/* maintenance: of a host or, with `host` NULL, of guards:; as an edit. */
+json_t *running_set_maintenance(struct batond *b, const char *host, bool on,
+				char *why);
 
 #endif

@@ -57,9 +57,9 @@ static void test_owners(void **state)
 	(void)state;
 	check(show_owners, OWNER, "{}",
 	      "OWNER  STATE   HOST  NEXT  HOME  EPOCH  FLOWS   MOVED  POLICY"
-	      "   STANDBYS\n"
+	      "   STANDBYS  HELD\n"
 	      "web-a  active  b     -     a     2      12.3M  3m ago  ordered"
-	      "  b,c\n");
+	      "  b,c       -\n");
 	check(show_owners, OWNER, "{\"name\": \"web-a\"}",
 	      "name      web-a\n"
 	      "id        1\n"

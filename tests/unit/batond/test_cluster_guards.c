@@ -169,8 +169,12 @@ static void test_dry_run(void **state)
 	c.guards.dry_run = true;
 	cluster_host_down(&c, A, NOW, &r);
 	assert_held(HOLD_DRY_RUN);
-	assert_int_equal(r.held_owner, OA);
-	assert_int_equal(r.held_to, B);
+	assert_int_equal(r.nr_holds, 1);
+	assert_int_equal(r.holds[0].owner, OA);
+	assert_int_equal(r.holds[0].from, A);
+	assert_int_equal(r.holds[0].to, B);
+	assert_int_equal(r.holds[0].cause, MOVE_HOST_DOWN);
+	assert_int_equal(r.holds[0].held, HOLD_DRY_RUN);
 	assert_int_equal(c.owner[OA].host, A);
 	assert_int_equal(c.owner[OA].epoch, 1);
 	/* other reasons come first: it would not have moved */
@@ -203,6 +207,7 @@ static void test_a_flapping_host_takes_nothing_over(void **state)
 {
 	(void)state;
 	c.guards.dampening = (struct dampening_rule){ .half_life = 60 * S,
+						      .step = 1000,
 						      .suppress = 2500,
 						      .reuse = 1000,
 						      .longest = 300 * S };

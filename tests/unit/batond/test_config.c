@@ -81,6 +81,8 @@ static void test_values(void **state)
 			"  priority: 7\n"
 			"  capacity: 9\n"
 			"  profile: slow\n"
+			"  lease: yes\n"
+			"  maintenance: yes\n"
 			"- {name: b, address: \"2001:db8::b\", probe: off}\n"
 			"owners:\n"
 			"- name: web-a\n"
@@ -94,6 +96,7 @@ static void test_values(void **state)
 			"  protocol: tcp\n"
 			"  port: any\n"
 			"  affinity: client\n"
+			"  application: nginx\n"
 			"  owners: [{name: web-a, weight: 2}]\n"
 			"- {name: vpn, vip: 192.0.2.10, protocol: ipsec, "
 			"owners: [web-a]}\n"
@@ -107,6 +110,10 @@ static void test_values(void **state)
 			"guards:\n"
 			"  min-move-interval: 250ms\n"
 			"  max-down: 75%\n"
+			"  maintenance: yes\n"
+			"  dry-run: yes\n"
+			"  dampening: {half-life: 90s, penalty: 500, suppress: "
+			"3000, reuse: 700, max: 10m}\n"
 			"timeouts:\n"
 			"  tcp-established: 2h\n"
 			"  udp-opening: 1m\n");
@@ -133,6 +140,8 @@ static void test_values(void **state)
 	assert_int_equal(h->capacity, 9);
 	assert_int_equal(h->detect, CONFIG_DETECT_PROBE);
 	assert_int_equal(h->line, 11);
+	assert_true(h->lease);
+	assert_true(h->maintenance);
 	assert_int_equal(config_profile(&c, h)->interval, 500000);
 	assert_int_equal(config_profile(&c, h)->multiplier, 4);
 	assert_int_equal(config_profile(&c, h)->up_after, 2);
@@ -145,6 +154,8 @@ static void test_values(void **state)
 	assert_int_equal(h->gue_port, 6080);
 	assert_int_equal(h->detect, CONFIG_DETECT_NONE);
 	assert_int_equal(config_profile(&c, h)->interval, 50000000);
+	assert_false(h->lease);
+	assert_false(h->maintenance);
 
 	o = config_owner(&c, "web-a");
 	assert_string_equal(o->host, "a");
@@ -159,14 +170,23 @@ static void test_values(void **state)
 	assert_true(s->client_hash);
 	assert_int_equal(s->nr_owners, 1);
 	assert_int_equal(s->owners[0].weight, 2);
+	assert_string_equal(s->application, "nginx");
 	s = config_service(&c, "vpn");
 	assert_int_equal(s->protocol, CONFIG_IPSEC);
 	assert_int_equal(s->owners[0].weight, 1);
+	assert_string_equal(s->application, "");
 	assert_null(config_service(&c, "dns"));
 
 	assert_int_equal(c.startup_grace_ms, 1500);
 	assert_int_equal(c.min_move_interval_ms, 250);
 	assert_int_equal(c.max_down_percent, 75);
+	assert_true(c.maintenance);
+	assert_true(c.dry_run);
+	assert_int_equal(c.dampening.half_life_ms, 90000);
+	assert_int_equal(c.dampening.penalty, 500);
+	assert_int_equal(c.dampening.suppress, 3000);
+	assert_int_equal(c.dampening.reuse, 700);
+	assert_int_equal(c.dampening.max_ms, 600000);
 	assert_int_equal(c.timeouts.tcp_established, 7200);
 	assert_int_equal(c.timeouts.udp_opening, 60);
 	assert_int_equal(c.timeouts.ipsec, 3600);

@@ -134,6 +134,13 @@ static void make_detection(struct config *c)
 	c->startup_grace_ms = below(3600001);
 	c->min_move_interval_ms = maybe() ? 0 : below(86400001);
 	c->max_down_percent = 1 + below(100);
+	c->maintenance = maybe();
+	c->dry_run = maybe();
+	c->dampening.half_life_ms = maybe() ? 0 : below(86400001);
+	c->dampening.penalty = maybe() ? 1000 : 1 + below(1000);
+	c->dampening.suppress = maybe() ? 4000 : 2000 + below(1000);
+	c->dampening.reuse = maybe() ? 1500 : below(2000);
+	c->dampening.max_ms = maybe() ? 300000 : below(86400001);
 #define X(name, seconds)                                                       \
 	c->timeouts.name = maybe() ? seconds : 1 + below(32400);
 	CONFIG_TIMEOUTS(X)
@@ -170,6 +177,10 @@ static void make_hosts(struct config *c)
 		h->capacity = maybe() ? 100 : 1 + below(1000000);
 		strcpy(h->profile, maybe() ? "" : c->profile);
 		h->detect = below(3);
+		h->maintenance = maybe();
+		/* it must be renewed before it ends */
+		h->lease = h->detect == CONFIG_DETECT_PROBE &&
+			   config_profile(c, h)->multiplier > 1 && maybe();
 		h->bfd = make_bfd(false);
 	}
 }
@@ -213,6 +224,9 @@ static void make_services(struct config *c)
 		if (s->protocol != CONFIG_IPSEC && maybe())
 			s->port = 1 + below(65535);
 		s->client_hash = maybe();
+		if (maybe())
+			make_name(s->application, sizeof(s->application), "app",
+				  below(9));
 		s->nr_owners = 1 + below((uint32_t)c->nr_owners);
 		s->owners = make_list(s->nr_owners, sizeof(*s->owners));
 		for (j = 0; j < s->nr_owners; j++) {
@@ -318,7 +332,9 @@ static void test_text(void **state)
 				   "  profiles:\n"
 				   "  - {name: x, interval: 3.3ms}\n"
 				   "guards:\n"
-				   "  min-move-interval: 1m\n";
+				   "  min-move-interval: 1m\n"
+				   "  maintenance: yes\n"
+				   "  dampening: {half-life: 1m}\n";
 	struct config c;
 	char *text;
 

@@ -12,9 +12,11 @@
 #define S 1000000000ULL
 #define NOW (1000 * S)
 
-static const struct dampening_rule rule = {
-	.half_life = 60 * S, .suppress = 2500, .reuse = 1000, .longest = 300 * S
-};
+static const struct dampening_rule rule = { .half_life = 60 * S,
+					    .step = 1000,
+					    .suppress = 2500,
+					    .reuse = 1000,
+					    .longest = 300 * S };
 
 static void test_decay(void **state)
 {

@@ -141,11 +141,16 @@ static void test_a_host_dies(void **state)
 {
 	uint64_t seq = told_so_far(), now = clock_ns();
 	uint16_t a = ids_find(&b->hosts, "a");
+	struct detect *detect = &b->prober.target[a].detect;
 	json_t *e;
 
 	(void)state;
 	b->sweep.census.by_owner[ids_find(&b->owners, "oa")] = 7;
-	b->prober.target[a].detect.last_answer = now - 30500000;
+	detect->last_answer = now - 30500000;
+	detect->unanswered = 3;
+	detect->sequence = 20;
+	detect->rule = DETECT_BY_UNANSWERED;
+	detect->rtt_last = 214000;
 	fixture_host(f, "a", PROBER_DOWN, now);
 	/* before anything was told */
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
@@ -157,9 +162,14 @@ static void test_a_host_dies(void **state)
 	assert_text(e, "host", "a");
 	assert_text(e, "severity", "warning");
 	assert_text(e, "text",
-		    "host a is down: no answer for 30.5 ms, to "
-		    "the last 0 probes (round trip before: 0 us)");
+		    "host a is down: no answer for 30.5 ms, to the last 3 "
+		    "probes (rule: unanswered; round trip before: 214 us)");
 	assert_true(json_real_value(json_object_get(e, "detect_ms")) == 30.5);
+	assert_number(e, "unanswered", 3);
+	assert_text(e, "rule", "unanswered");
+	assert_number(json_object_get(e, "probes"), "first", 18);
+	assert_number(json_object_get(e, "probes"), "last", 20);
+	assert_number(json_object_get(e, "probes"), "multiplier", 3);
 	json_decref(e);
 	e = the_event(seq, "move");
 	assert_text(e, "owner", "oa");
@@ -221,12 +231,13 @@ static void test_nobody_is_left(void **state)
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 1);
 	assert_told(seq, "host_down held");
 	e = the_event(seq, "held");
-	assert_number(e, "owners", 1);
-	assert_text(e, "cause", "no standby is up");
+	assert_text(e, "owner", "oa");
+	assert_text(e, "cause", "host down");
+	assert_text(e, "held_by", "no standby is up");
 	assert_text(e, "severity", "error");
 	assert_text(e, "text",
-		    "1 owner not moved (oa to nobody): no "
-		    "standby is up");
+		    "owner oa: a -> nobody (host down), not moved: no standby "
+		    "is up");
 	json_decref(e);
 
 	/* told once, however long it takes */
@@ -289,7 +300,7 @@ static void test_most_hosts_die_at_once(void **state)
 	fixture_host(f, "b", PROBER_DOWN, now);
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
 	assert_owner("ob", "b", BATON_OWNER_ACTIVE, 1);
-	assert_told(seq, "host_down move host_down held");
+	assert_told(seq, "host_down move host_down held held");
 	/* When it was no accident after all, they move. */
 	failover_tick(b, now + 100 * S);
 	assert_owner("ob", "c", BATON_OWNER_ACTIVE, 2);
@@ -309,7 +320,7 @@ static void test_a_move_that_comes_too_soon(void **state)
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
 	assert_owner("ob", "c", BATON_OWNER_ACTIVE, 2);
 	e = the_event(seq, "held");
-	assert_text(e, "cause", "moved too recently (min_move_interval)");
+	assert_text(e, "held_by", "moved too recently (min_move_interval)");
 	json_decref(e);
 	failover_tick(b, now + 9 * S);
 	assert_owner("oa", "b", BATON_OWNER_ACTIVE, 2);
