@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Row K6: a link that goes down is a hint, and the host is asked quickly."""
+"""Row K6: a link that goes down, or an ICMP error, is a hint, and the host is
+asked quickly."""
 
 import pytest
 
@@ -11,10 +12,10 @@ DETECT_MS = 3000  # so slow that a burst cannot be taken for anything else
 
 
 @pytest.mark.parametrize("lease", [False, True], ids=["burst", "lease"])
-@pytest.mark.parametrize("hint", [True, False], ids=["link", "silence"])
-def test_k6_link_down_is_a_hint(hint, lease):
-    """Without the link going down, or where the host has a lease that must
-    end first, it takes as long as the profile says."""
+@pytest.mark.parametrize("hint", ["link", "icmp", None])
+def test_k6_hints(hint, lease):
+    """Without a hint, or where the host has a lease that must end first, it
+    takes as long as the profile says."""
     with Lab("hints") as lab:
         network = Network(lab, ["a", "b"])
         network.start({**network.config(detection={
@@ -23,8 +24,11 @@ def test_k6_link_down_is_a_hint(hint, lease):
                  "multiplier": 3, "up-after": 1}]}),
             "hosts": [h.entry(lease=lease) for h in network.hosts.values()]})
         host = network.hosts["a"]
-        if hint:
+        if hint == "link":
             host.ns.ip("link", "set", "h0", "down")
+        elif hint == "icmp":
+            # nothing answers probes but the kernel: that the port is closed
+            host.ns.ip("link", "set", "dev", "h0", "xdpdrv", "off")
         else:
             host.deafen()
         event = network.wait_event("host_down", host="a")

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "probe_icmp.h"
 #include "prober_bfd.h"
 
 /* Hosts that are due within this time are probed in one go. */
@@ -25,6 +26,7 @@
 
 #define BATCH 64 /* answers read at a time */
 #define MOST_BATCHES 128 /* read before probing goes on: 4,096 hosts twice */
+#define MOST_ERRORS 64 /* the same of ICMP; the kernel limits them, too */
 
 void prober_lock(struct prober *p)
 {
@@ -85,6 +87,8 @@ int probing_open(struct probing *g, struct prober *p)
 	bfd_auth_open(); /* without it, sessions with a key stay down */
 	g->socket[0] = open_socket(AF_INET);
 	g->socket[1] = open_socket(AF_INET6); /* may be absent */
+	g->icmp[0] = probe_icmp_open(4); /* hints only */
+	g->icmp[1] = probe_icmp_open(6);
 	g->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->socket[0] < 0 || g->wake < 0) {
 		int err = g->socket[0] < 0 ? g->socket[0] : -errno;
@@ -97,7 +101,8 @@ int probing_open(struct probing *g, struct prober *p)
 
 void probing_close(struct probing *g)
 {
-	int fds[] = { g->socket[0], g->socket[1], g->wake };
+	int fds[] = { g->socket[0], g->socket[1], g->icmp[0], g->icmp[1],
+		      g->wake };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -339,6 +344,34 @@ static void drain_socket(struct probing *g, int s)
 		;
 }
 
+/* Somebody says that probes do not arrive. */
+static void take_error(struct prober *p, const struct addr *to)
+{
+	for (uint16_t host = 1; host <= p->top; host++)
+		if (p->target[host].active &&
+		    addr_equal(&p->target[host].address, to))
+			prober_hint(p, host);
+}
+
+static void read_errors(struct probing *g, int family)
+{
+	struct prober *p = g->prober;
+	uint8_t packet[256]; /* more than what tells */
+	struct addr to;
+	ssize_t n;
+
+	for (int i = 0; i < MOST_ERRORS; i++) {
+		n = recv(g->icmp[family == 6], packet, sizeof(packet),
+			 MSG_DONTWAIT);
+		if (n < 0)
+			return;
+		prober_lock(p);
+		if (probe_icmp_quotes(family, packet, n, p->port, &to))
+			take_error(p, &to);
+		prober_unlock(p);
+	}
+}
+
 /* --- the loop ------------------------------------------------------------- */
 
 /* A host that was never heard of may still be starting, as this switch is. */
@@ -361,6 +394,8 @@ uint64_t probing_round(struct probing *g)
 
 	drain_socket(g, g->socket[0]);
 	drain_socket(g, g->socket[1]);
+	read_errors(g, 4);
+	read_errors(g, 6);
 	if (bfd)
 		probing_bfd_read(g);
 	prober_lock(p);
@@ -400,6 +435,8 @@ void probing_run(struct probing *g)
 		{ .fd = g->extra, .events = POLLIN },
 		{ .fd = g->socket[0], .events = POLLIN },
 		{ .fd = g->socket[1], .events = POLLIN },
+		{ .fd = g->icmp[0], .events = POLLIN },
+		{ .fd = g->icmp[1], .events = POLLIN },
 		{ .events = POLLIN },
 		{ .events = POLLIN },
 	};
@@ -412,8 +449,8 @@ void probing_run(struct probing *g)
 				      .tv_nsec = wait % 1000000000 };
 
 		/* These come and go. */
-		fds[4].fd = g->bfd.in[0];
-		fds[5].fd = g->bfd.in[1];
+		fds[6].fd = g->bfd.in[0];
+		fds[7].fd = g->bfd.in[1];
 		if (ppoll(fds, sizeof(fds) / sizeof(fds[0]), &t, NULL) <= 0)
 			continue;
 		if (fds[0].revents & POLLIN)

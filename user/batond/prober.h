@@ -72,6 +72,7 @@ struct prober {
 struct probing {
 	struct prober *prober;
 	int socket[2]; /* IPv4, IPv6 */
+	int icmp[2]; /* likewise; -1: no such hints */
 	struct bfd_socket bfd; /* open while there are sessions */
 	uint64_t bfd_retry; /* if it could not be opened */
 	int wake; /* written to: look what has changed, or stop */

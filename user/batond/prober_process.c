@@ -51,9 +51,9 @@ int prober_address(const char *bpffs, struct sockaddr_un *at, socklen_t *len)
 
 int prober_process_privileges(void)
 {
-	/* The latter two are what a prober needs to be made. */
+	/* The latter three are what a prober needs to be made. */
 	static const int needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_SYS_NICE,
-				      CAP_IPC_LOCK };
+				      CAP_IPC_LOCK, CAP_NET_RAW };
 
 	return privileges_keep(needed, sizeof(needed) / sizeof(needed[0]));
 }
