@@ -2,8 +2,11 @@
 """Row X5: after a move the old host is not heard any more, however much it
 sends. The same tests without the fence see what it sends."""
 
+import multiprocessing
 import socket
+import struct
 import threading
+import time
 
 import pytest
 
@@ -16,6 +19,8 @@ SO_RCVBUFFORCE = 33
 BUFFER = 64 << 20
 LAST = 1 << 32  # the number of the datagram that nothing comes after
 AT_LEAST = 5000  # datagrams before and after a move
+MOVES = 1000
+STAMP = struct.Struct("!cQ")  # of a datagram: the host, when it was sent
 
 both = pytest.mark.parametrize("fence", [True, False],
                                ids=["fence", "no-fence"])
@@ -128,3 +133,51 @@ def test_x5_host_that_never_was_owner(network, fence):
         streams[flow["host"]].send()
         assert hear(client) == ([] if fence else list(range(1000)))
         assert network.counted("drop_fence") == (1000 if fence else 0)
+
+
+def stream_for_ever(out, to, name):
+    while True:
+        out.sendto(STAMP.pack(name, time.monotonic_ns()), to)
+
+
+@both
+def test_x5_1000_moves(network, fence):
+    """Two hosts that never stop sending: once a move is answered, the client
+    hears nothing that the old owner sends from then on, until there is another
+    move."""
+    network.start(network.config(switch={"fence": fence}))
+    names = {h: h.encode() for h in network.hosts}
+    with network.socket(4) as client:
+        client.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+        client.connect((vip(4), PORT))
+        client.settimeout(PATIENCE)
+        streams = {h: Stream(network, 4, h) for h in network.hosts}
+        client.send(b"begin")
+        flow, = network.flows("client", CLIENT[4]).values()
+        owner, host = flow["owner"], flow["host"]
+        streams[host].expect()
+        senders = [multiprocessing.get_context("fork").Process(
+            target=stream_for_ever, daemon=True,
+            args=(s.out, streams[host].to, names[h]))
+            for h, s in streams.items()]
+        for sender in senders:
+            sender.start()
+        wrong = 0
+        try:
+            for _ in range(MOVES):
+                old, (host,) = host, network.hosts.keys() - {host}
+                network.batond.control("owner.failover", name=owner, to=host)
+                since, fresh = time.monotonic_ns(), 0
+                while fresh < 10:
+                    who, sent = STAMP.unpack(client.recv(100))
+                    fresh += who == names[host] and sent > since
+                    wrong += who == names[old] and sent > since
+        finally:
+            for sender in senders:
+                sender.kill()
+                sender.join()
+        fenced = network.counted("drop_fence")
+    if fence:
+        assert wrong == 0 and fenced > MOVES
+    else:
+        assert wrong > MOVES and fenced == 0
