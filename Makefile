@@ -178,6 +178,11 @@ $(O)/beat: $(O)/obj/tests/lab/beat.o $(O)/libbaton.a
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -lpthread -o $@
 
+# makes a test's clocks jump
+$(O)/jump.so: $(O)/pic/tests/lab/jump.o
+	$(call say,LINK)
+	$(Q)$(CC) -shared $^ -o $@
+
 # the bench's own program
 $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 		$(LIB_SRCS:%.c=$(O)/obj/%.o) $(TEST_BPF_OBJS)
@@ -193,7 +198,7 @@ $(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(O)/beat $(O)/linkbench
+		$(O)/beat $(O)/jump.so $(O)/linkbench
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (!len)
 		return 0;
-	if (probe_icmp_quotes(data[0] & 1 ? 6 : 4, data + 1, len - 1, 4790,
+	if (probe_icmp_quotes(data[0] & 1 ? 6 : 4, data + 1, len - 1, 7790,
 			      &to) &&
 	    to.family != (data[0] & 1 ? 6 : 4))
 		abort();

@@ -12,16 +12,16 @@
 
 #include "batond/probe_icmp.h"
 
-enum { PORT = 4790 };
+enum { PORT = 7790 };
 
-/* 10.0.1.2 says that port 4790 of it is closed; as raw sockets see it */
+/* 10.0.1.2 says that port 7790 of it is closed; as raw sockets see it */
 static const uint8_t error4[] = {
 	/* IPv4 with four bytes of options, ICMP type 3 code 3 */
 	0x46, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 1, 2, 10, 0, 1, 1, 1, 1,
 	1, 0, 3, 3, 0, 0, 0, 0, 0, 0,
 	/* IPv4, UDP */
 	0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 1, 1, 10, 0, 1, 2, 0x80,
-	0, 0x12, 0xb6, 0, 72, 0, 0
+	0, 0x1e, 0x6e, 0, 72, 0, 0
 };
 
 /* the same from 2001:db8::2: without the outer header */
@@ -30,7 +30,7 @@ static const uint8_t error6[] = { 1, 4, 0, 0, 0, 0, 0, 0,
 				  0x60, 0, 0, 0, 0, 72, 17, 64, 0x20, 1, 0xd,
 				  0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
 				  0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-				  0, 0, 2, 0x80, 0, 0x12, 0xb6, 0, 72, 0, 0 };
+				  0, 0, 2, 0x80, 0, 0x1e, 0x6e, 0, 72, 0, 0 };
 
 static void check_told(int family, const uint8_t *data, size_t len,
 		       const char *expected)
