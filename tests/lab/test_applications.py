@@ -157,7 +157,7 @@ def test_k6_checks(network):
     web.kill()
     wait_state(network, "a", web="failed")
     # There is nowhere to go: b serves nothing either.
-    network.wait_event("held", cause="no standby is up", owner="web-a")
+    network.wait_event("held", held_by="no standby is up", owner="web-a")
     assert players(network)["web-a"] == "a"
 
 

@@ -40,9 +40,10 @@ def data(baton, *words):
 
 @pytest.mark.parametrize("words, missing", [
     ("service show", ()),
-    ("owner show", ("MOVED", "STANDBYS")),
+    ("owner show", ("MOVED", "STANDBYS", "HELD")),
     # nothing is known of a host that is not probed
-    ("host show", ("WORD", "RTT", "DETECT", "ANSWERED", "OWNERS")),
+    ("host show", ("WORD", "RTT", "LOST", "DETECT", "ANSWERED", "BARRED",
+                   "FAILED", "OWNERS")),
 ])
 def test_every_column_is_filled(baton, words, missing):
     """The daemon sends what the table has columns for."""

@@ -74,8 +74,8 @@ def test_k6_4095_hosts(network, guard):
         network.wait_event("move", last, timeout=PATIENCE, owner="web")
         return
     network.wait_event("held", last, timeout=PATIENCE,
-                       cause="most hosts died at once: the switch itself is "
-                             "suspected (max_down_percent)")
+                       held_by="most hosts died at once: the switch itself "
+                               "is suspected (max_down_percent)")
     wait_until(lambda: network.ask("status")["hosts"]["down"] == HOSTS,
                "all are down", PATIENCE, 0.2)
     assert network.owner("web")["host"] == "h0"
