@@ -2,6 +2,7 @@
 /* Every command there is. */
 #include "command.h"
 #include "flowcmd.h"
+#include "keycmd.h"
 #include "remote.h"
 #include "show.h"
 #include "stats.h"
@@ -250,6 +251,19 @@ static const struct verb reload_verbs[] = {
 	  .print = show_reload },
 };
 
+static const struct verb key_verbs[] = {
+	{ .name = "show",
+	  .synopsis = "FILE",
+	  .help = "the public part of a node's key",
+	  .first = FIRST_NAME,
+	  .run = key_show },
+	{ .name = "new",
+	  .synopsis = "FILE",
+	  .help = "make a key for a node, show its public part",
+	  .first = FIRST_NAME,
+	  .run = key_new },
+};
+
 #define VERBS(table) table, SHOW_LEN(table)
 
 const struct object command_objects[] = {
@@ -266,5 +280,6 @@ const struct object command_objects[] = {
 	{ "maintenance", "leave everything where it is",
 	  VERBS(maintenance_verbs) },
 	{ "reload", "apply the configuration file", VERBS(reload_verbs) },
+	{ "key", "keys of nodes (works without batond)", VERBS(key_verbs) },
 	{ 0 },
 };

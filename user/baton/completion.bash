@@ -17,7 +17,7 @@ _baton_candidates()
 	case $# in
 	0)
 		echo service host owner flow event stats status config \
-			maintenance reload help
+			maintenance reload key help
 		return
 		;;
 	1)
@@ -29,11 +29,15 @@ _baton_candidates()
 		event | stats | status) echo show watch help ;;
 		config) echo show help ;;
 		maintenance) echo show on off help ;;
+		key) echo show new help ;;
 		esac
 		return
 		;;
 	esac
 	case $object.$verb.$previous in
+	key.*)
+		compgen -f
+		;;
 	flow.*.service | flow.*.owner | flow.*.host)
 		_baton_names "$previous"
 		;;

@@ -356,6 +356,21 @@ static void the_owner_of_an_old_epoch_is_refused(void **state)
 	pair_close(&a, &b);
 }
 
+/* The ablation: it is the epoch that refuses it. */
+static void without_the_new_epoch_it_is_accepted(void **state)
+{
+	struct node a, b;
+
+	(void)state;
+	pair_open(&a, &b, (struct link_config){ 0 });
+	UNTIL(a.ups && b.ups);
+	assert_int_equal(say(&a, 10), 1);
+	UNTIL(a.acked == 1);
+	assert_int_equal(b.frames, 1);
+	assert_int_equal(a.deposed + a.refused, 0);
+	pair_close(&a, &b);
+}
+
 /* A standby that stores nothing: said after ack_late, and it stays up. */
 static void a_peer_that_does_not_acknowledge(void **state)
 {
@@ -702,6 +717,7 @@ int main(void)
 		TEST(a_peer_that_comes_back),
 		TEST(a_node_that_connects_anew),
 		TEST(the_owner_of_an_old_epoch_is_refused),
+		TEST(without_the_new_epoch_it_is_accepted),
 		TEST(a_peer_that_does_not_acknowledge),
 		TEST(a_peer_that_never_reads),
 		TEST(back_pressure_loses_nothing),

@@ -173,6 +173,31 @@ static void a_key_that_is_not_the_known_one(void **state)
 	end_free(&other);
 }
 
+static bool knows_all(void *arg, const char *name,
+		      const struct link_public *key)
+{
+	(void)arg, (void)name, (void)key;
+	return true;
+}
+
+/* The ablation: it is the pinned key that keeps strangers out. */
+static void without_pinned_keys_anyone_comes_in(void **state)
+{
+	struct end a, b, other;
+
+	(void)state;
+	pair_init(&a, &b);
+	end_init(&other, "a");
+	know(&b, &other);
+	b.node.known = knows_all;
+	shake(&a, &b);
+	assert_int_equal(a.result, 1);
+	assert_int_equal(b.result, 1);
+	end_free(&a);
+	end_free(&b);
+	end_free(&other);
+}
+
 /* A node that is known may not pass for another one. */
 static void a_name_that_is_not_ones_own(void **state)
 {
@@ -387,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_that_know_each_other),
 		cmocka_unit_test(a_key_that_is_not_the_known_one),
+		cmocka_unit_test(without_pinned_keys_anyone_comes_in),
 		cmocka_unit_test(a_name_that_is_not_ones_own),
 		cmocka_unit_test(any_other_way_to_speak_is_refused),
 		cmocka_unit_test(no_session_can_be_taken_up_again),
