@@ -84,6 +84,29 @@ def test_every_field_is_described(record):
     assert fields <= text, fields - text
 
 
+# --- docs/wire.md ------------------------------------------------------------
+
+def test_every_frame_is_described():
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| \d", read("docs/wire.md"), re.M)
+    header = "include/baton/link.h"
+    assert {label for label, _ in rows} == xmacro(header, "BATON_LINK_TYPES",
+                                                  2)
+    assert {number for _, number in rows} == xmacro(header,
+                                                    "BATON_LINK_TYPES", 1)
+
+
+def test_every_reason_of_the_link_is_described():
+    table = read("docs/wire.md").partition("## Reasons")[2]
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (\w+) \|", table, re.M)
+    header = read("include/baton/link.h")
+    macro = header.partition("#define BATON_LINK_REASONS")[2]
+    listed = re.findall(r'X\(\w+, (\w+), "(\w+)"', macro)
+    assert [(label, str(number), effect) for number, (effect, label)
+            in enumerate(listed)] == [
+        (label, number, "REFUSE" if then == "refused" else "CLOSE")
+        for label, number, then in rows]
+
+
 # --- configurations ----------------------------------------------------------
 
 def check(path):
@@ -177,7 +200,8 @@ def test_links_lead_somewhere(page):
 def test_sources_that_are_named_exist(page):
     """`bpf/parse.h` and the like; of architecture.md also `parse.h` alone."""
     here = {p.name for folder in ("bpf", "include/baton", "user/lib",
-                                  "user/batond", "user/baton-host",
+                                  "user/lib/link", "user/batond",
+                                  "user/baton-host",
                                   "user/baton")
             for p in (ROOT / folder).iterdir()}
     for name in quoted(page.read_text()):
