@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure, say how it compares with the goals, and write the figures down.
 
-    bench.py [--out FILE] [--strict] [--rounds N] [xdp|move|live|detect]...
+    bench.py [--out FILE] [--strict] [--rounds N] [xdp|live|move|detect|link]...
 
 The file maps names to {"value", "unit", "min", "median", "rounds"}. `value` is
 the minimum of all rounds for what a packet costs, since whatever disturbs a
@@ -57,6 +57,9 @@ FIGURES = {
     **{f"detect_{load}{kind}_{part}": ("ms", statistics.median)
        for load in ("", "busy_") for kind in detection.KINDS
        for part in ("p50", "p99")},
+    "link_1k": ("us/MB", statistics.median),
+    "link_64k": ("us/MB", statistics.median),
+    "link_trip": ("us", statistics.median),
     "detect_false_positives": ("hosts", max),
     "detect_false_positives_fast": ("hosts", max),
 }
@@ -75,6 +78,8 @@ GOALS = [
     ("move_lost", "0", lambda v: 0),
     ("move_torn", "0", lambda v: 0),
     ("move_misdirected", "0", lambda v: 0),
+    ("link_64k", "1 s / 700", lambda v: 1e6 / 700),
+    ("link_trip", "60 us", lambda v: 60),
     ("detect_p99", "1.2 of detect_time", lambda v: 1.2 * v["detect_time"]),
     *((f"detect_{kind}_p99", "1.2 of detect_time",
        lambda v: 1.2 * v["detect_time"]) for kind in detection.KINDS),
@@ -255,8 +260,28 @@ def detect_kinds(figures, rounds, detect_ms):
     figures.add("detect_false_positives_fast", [a["fast"] for a in alarms])
 
 
+def linkbench(what, size):
+    """A round of a second, both ends on one processor: what it came to does
+    not depend on how many of them are free."""
+    cpu = min(os.sched_getaffinity(0))
+    return json.loads(run("taskset", "-c", cpu, BUILD / "linkbench", what,
+                          size, 1).stdout)
+
+
+def group_link(figures, rounds):
+    """State between machines, TLS included, on loopback."""
+    times = defaultdict(list)
+    for _ in range(max(7, rounds // 4)):
+        for name, size in ("link_1k", 1024), ("link_64k", 65536):
+            speed = linkbench("stream", size)["mb_per_s"]
+            times[name].append(1e6 / speed)
+        times["link_trip"].append(linkbench("trip", 64)["median_us"])
+    for name, values in times.items():
+        figures.add(name, values)
+
+
 GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,
-          "detect": group_detect}
+          "detect": group_detect, "link": group_link}
 
 
 def report(table):
