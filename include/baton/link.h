@@ -90,7 +90,7 @@ enum baton_link_role {
 	X(SILENT, CLOSE, "silent", "nothing was heard in time")                \
 	X(UNREAD, CLOSE, "unread", "the other end does not read")              \
 	X(REPLACED, CLOSE, "replaced", "the node has connected anew")          \
-	X(CROWD, CLOSE, "crowd", "too many connections not yet proven")        \
+	X(CROWD, CLOSE, "crowd", "too many connections that are not yet up")   \
 	X(GONE, CLOSE, "gone", "the other end is gone without a CLOSE")        \
 	X(SYSTEM, CLOSE, "system", "the system's error")
 

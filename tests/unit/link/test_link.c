@@ -137,6 +137,36 @@ static void a_node_that_connects_anew(void **state)
 	pair_close(&a, &b);
 }
 
+/* Both call: of the connections that this makes, one remains. */
+static void two_nodes_that_call_each_other(void **state)
+{
+	const struct link_config c = { .retry_min = 20, .retry_max = 200 };
+	struct link_peer_status status;
+	struct node a, b;
+	uint64_t end = clock_ns() + WATCHDOG, since = 0;
+
+	(void)state;
+	pair_open(&a, &b, c);
+	a.port = link_listen(a.link, &here, 0);
+	assert_int_equal(link_connect(b.peer, &here, a.port), 0);
+	/* up for as long as nobody would wait for another attempt */
+	while (!since || clock_ns() - since < 500000000) {
+		unsigned int downs = a.downs + b.downs;
+
+		assert_true(clock_ns() < end);
+		uv_run(&loop, UV_RUN_ONCE);
+		if (!link_peer_is_up(a.peer) || !link_peer_is_up(b.peer) ||
+		    a.downs + b.downs != downs)
+			since = 0;
+		else if (!since)
+			since = clock_ns();
+	}
+	link_peer_status(a.peer, &status);
+	assert_int_equal(say(&a, 10), status.sent + 1);
+	UNTIL(a.acked == status.sent + 1);
+	pair_close(&a, &b);
+}
+
 static void the_owner_of_an_old_epoch_is_refused(void **state)
 {
 	struct node a, b;
@@ -505,6 +535,7 @@ int main(void)
 		TEST(nobody_with_another_key_comes_up),
 		TEST(a_peer_that_comes_back),
 		TEST(a_node_that_connects_anew),
+		TEST(two_nodes_that_call_each_other),
 		TEST(the_owner_of_an_old_epoch_is_refused),
 		TEST(without_the_new_epoch_it_is_accepted),
 		TEST(a_peer_that_does_not_acknowledge),

@@ -110,8 +110,9 @@ int link_open(struct link **link, uv_loop_t *loop,
 	      char why[LINK_WHY]);
 
 /*
- * End it: CLOSE is sent to the peers, no callback is called any more. Its
- * memory is freed once the loop has run its handles' ends.
+ * End it: peers are sent CLOSE, if the system takes it at once; what still
+ * waits is lost. No callback is called any more. Its memory is freed once the
+ * loop has run its handles' ends.
  */
 void link_close(struct link *link);
 

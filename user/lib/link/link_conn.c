@@ -437,7 +437,7 @@ void link_conn_end(struct link_conn *c, enum baton_link_reason reason,
 	} else {
 		CALL(c, on_failed, c->link->arg, peer, reason, why);
 	}
-	if (c->calls && !c->link->closing)
+	if (peer && peer->calls && (c->calls || was_up) && !c->link->closing)
 		link_peer_again(peer, was_up ? clock_ns() - c->began : 0);
 }
 

@@ -80,10 +80,13 @@ static void on_connected(uv_connect_t *connect, int status)
 static void call(uv_timer_t *timer)
 {
 	struct link_peer *p = timer->data;
-	struct link_conn *c = link_conn_new(p->link, p);
 	struct sockaddr_storage ss;
+	struct link_conn *c;
 	int err;
 
+	if (p->conn)
+		return; /* it called first */
+	c = link_conn_new(p->link, p);
 	if (!c) {
 		link_peer_again(p, 0);
 		return;

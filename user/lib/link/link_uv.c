@@ -11,7 +11,7 @@
 #include "lib/link/link_conn.h"
 #include "lib/why.h"
 
-/* Of those who came, so many may be about to prove who they are. */
+/* Of those who came, so many may be on their way up. */
 #define CROWD 16
 #define BACKLOG 128
 
@@ -224,14 +224,14 @@ int link_open(struct link **out, uv_loop_t *loop,
 
 /* --- those who come ------------------------------------------------------------ */
 
-/* Whoever has proven nothing for longest makes room for the newest. */
+/* Whoever has been on the way for longest makes room for the newest. */
 static void thin_crowd(struct link *link)
 {
 	struct link_conn *c, *oldest = NULL;
 	unsigned int nr = 0;
 
 	for (c = link->conns; c; c = c->next) {
-		if (c->over || c->calls || c->proven)
+		if (c->over || c->calls || (c->peer && c->peer->conn == c))
 			continue;
 		nr++;
 		oldest = c; /* the list is from new to old */
