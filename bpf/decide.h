@@ -10,12 +10,14 @@
 #include "fragments.h"
 #include "ipsec.h"
 #include "quote.h"
+#include "record.h"
 #include "services.h"
 
 enum way { WAY_NONE, WAY_TO_HOST, WAY_TO_CLIENT };
 
 struct decision {
 	__u8 way; /* enum way; none: `reason` is why */
+	__u8 recorded; /* the packet is to be kept */
 	__u16 owner; /* 0: the service has none */
 	__u16 service; /* id */
 	enum baton_reason reason;
@@ -75,6 +77,7 @@ decide_ports(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 		read_sender(ctx, &q.from);
 	}
 	d->service = s->id;
+	d->recorded = is_recorded(p, s);
 	flow_event(&q, p);
 	if (s->flags & BATON_SERVICE_IPSEC) {
 		decide_ipsec(ctx, p, &q, d);

@@ -11,6 +11,7 @@
 #include "baton/hash.h"
 #include "count.h"
 #include "parse.h"
+#include "record.h"
 #include "rewrite.h"
 
 #define OUTER_TTL 64
@@ -211,7 +212,7 @@ static __always_inline int carry(struct xdp_md *ctx, const struct packet *p,
 }
 
 static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
-				   __u32 service, __u32 owner_id,
+				   __u32 service, __u32 owner_id, int recorded,
 				   enum baton_reason reason)
 {
 	union baton_owner *word = bpf_map_lookup_elem(&owners, &owner_id);
@@ -223,6 +224,9 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 		return drop(p, BATON_DROP_INTERNAL);
 	owner.word = *(volatile __u64 *)&word->word;
 	obstacle = find_host(owner, &c);
+	/* What nobody is there to take is for who will be. */
+	if (recorded && obstacle && p->ttl > 1)
+		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id, 0);
 	if (obstacle)
 		return drop(p, obstacle);
 	if (p->ttl <= 1) {
@@ -236,6 +240,9 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 
 		return answer_icmp(ctx, p, &e);
 	}
+	if (recorded)
+		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id,
+		       c.host_id);
 	return carry(ctx, p, &c, service, reason);
 }
 

@@ -14,6 +14,7 @@
 #include "baton/flow.h"
 #include "baton/maps.h"
 #include "baton/reasons.h"
+#include "baton/recorder.h"
 #include "programs.h"
 
 #define MAP(name, kind, entries, option, key_type, value_type)                 \
@@ -63,6 +64,10 @@ MAP(spis_learned, BPF_MAP_TYPE_LRU_HASH, 65536, 0, struct baton_spi_key,
 STATS(counters, BATON_NR_REASONS, struct baton_counter);
 STATS(service_stats, BATON_MAX_SERVICES, struct baton_traffic);
 STATS(host_stats, BATON_MAX_HOSTS, struct baton_traffic);
+
+ARRAY(record_rings, 1, struct baton_record_ring);
+ARRAY(records, 1, struct baton_record);
+ARRAY(record_frames, 1, struct baton_record_frame);
 
 /*
  * Known when the programs are loaded, and constant to the compiler in the

@@ -4,8 +4,10 @@
 #define RETURN_H
 
 #include "count.h"
+#include "decide.h"
 #include "fence.h"
 #include "parse.h"
+#include "record.h"
 #include "rewrite.h"
 
 #define AF_INET 2
@@ -61,18 +63,21 @@ static __always_inline int route(struct xdp_md *ctx, struct packet *p,
 }
 
 static __noinline int return_to_client(struct xdp_md *ctx, struct packet *p,
-				       __u32 owner, __u32 service,
+				       const struct decision *d,
 				       enum baton_reason reason)
 {
 	struct sender from;
 	__u32 host;
 
 	read_sender(ctx, &from);
-	host = fence(&from, owner);
+	host = fence(&from, d->owner);
 	if (!host)
 		return drop(p, BATON_DROP_FENCE);
-	count_traffic(&service_stats, service, 1, p->length);
+	count_traffic(&service_stats, d->service, 1, p->length);
 	count_traffic(&host_stats, host, 1, p->length);
+	if (d->recorded)
+		record(ctx, p, BATON_RECORD_TO_CLIENT, d->service, d->owner,
+		       host);
 	return route(ctx, p, reason);
 }
 

@@ -65,9 +65,8 @@ int baton_whole(struct xdp_md *ctx)
 	if (!d.owner)
 		return drop(&p, BATON_DROP_NO_OWNER);
 	if (d.way == WAY_TO_CLIENT)
-		return return_to_client(ctx, &p, d.owner, d.service,
-					return_reason(&p));
-	return forward(ctx, &p, d.service, d.owner, d.reason);
+		return return_to_client(ctx, &p, &d, return_reason(&p));
+	return forward(ctx, &p, d.service, d.owner, d.recorded, d.reason);
 }
 
 SEC("xdp")

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 #define BATON_MAGIC 0x6261746f /* "bato" */
-#define BATON_ABI 1
+#define BATON_ABI 2
 
 #define BATON_NAME_LEN 32 /* names in records, terminating NUL included */
 
@@ -49,7 +49,10 @@
 	X(spis_learned, "VIP and SPI", "owner, as first seen")                 \
 	X(counters, "reason", "packets and bytes")                             \
 	X(service_stats, "service id", "packets and bytes each way")           \
-	X(host_stats, "host id", "packets and bytes each way")
+	X(host_stats, "host id", "packets and bytes each way")                 \
+	X(record_rings, "CPU", "how much it has recorded")                     \
+	X(records, "slot", "what a recorded packet was")                       \
+	X(record_frames, "slot", "the recorded packet itself")
 
 /* The `meta` map's only record; written once, when the maps are made. */
 struct baton_meta {
@@ -61,7 +64,7 @@ struct baton_meta {
 	__u32 ring_size; /* entries of each Maglev ring, a prime */
 	__u32 stamp_shift; /* a stamp is jiffies >> stamp_shift, about 1 s */
 	__u32 hz; /* jiffies per second of the kernel */
-	__u32 pad;
+	__u32 record_slots; /* of each CPU, a power of two; see recorder.h */
 };
 
 enum {

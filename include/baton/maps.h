@@ -118,6 +118,7 @@ enum baton_service_flags {
 	BATON_SERVICE_MARKER = 1 << 0, /* only says "this is a VIP" */
 	BATON_SERVICE_CLIENT_HASH = 1 << 1, /* spread by address, not port */
 	BATON_SERVICE_IPSEC = 1 << 2, /* ESP, IKE and IKE over 4500 */
+	BATON_SERVICE_RECORDED = 1 << 3, /* its packets are kept: recorder.h */
 };
 
 /* `services4`, `services6` */

@@ -18,7 +18,7 @@ INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 HEADERS = "".join(f'#include "baton/{h}.h"\n'
                   for h in ("abi", "flow", "host", "host_reasons", "maps",
-                            "probe", "reasons"))
+                            "probe", "reasons", "recorder"))
 
 
 def _preprocess(text, *options):
@@ -111,7 +111,7 @@ class Meta(Record):
     c_name = "struct baton_meta"
     _fields_ = [("magic", u32), ("abi", u32), ("flow4_buckets", u32),
                 ("flow6_buckets", u32), ("seed", u64 * 4), ("ring_size", u32),
-                ("stamp_shift", u32), ("hz", u32), ("pad", u32)]
+                ("stamp_shift", u32), ("hz", u32), ("record_slots", u32)]
 
 
 class Settings(Record):
@@ -245,6 +245,26 @@ class Traffic(Record):
     _fields_ = [("in", Counter), ("out", Counter)]
 
 
+class PacketRecord(Record):
+    c_name = "struct baton_record"
+    _fields_ = [("sequence", u64), ("time", u64), ("client", Address),
+                ("port", be16), ("service", u16), ("owner", u16),
+                ("direction", u8), ("tcp_flags", u8), ("seq", u32),
+                ("ack", u32), ("ifindex", u32), ("length", u16),
+                ("kept", u16), ("payload", u16), ("l4", u16), ("l3", u8),
+                ("family", u8), ("host", u16)]
+
+
+class RecordFrame(Record):
+    c_name = "struct baton_record_frame"
+    _fields_ = [("byte", u8 * C["RECORD_FRAME"])]
+
+
+class RecordRing(Record):
+    c_name = "struct baton_record_ring"
+    _fields_ = [("next", u64), ("too_large", u64), ("pad", u64 * 6)]
+
+
 class ProbeApp(Record):
     c_name = "struct baton_probe_app"
     _fields_ = [("tag", be32), ("age", be16), ("state", u8), ("pad", u8)]
@@ -331,6 +351,8 @@ MAP_TYPES = {
     "fragments": (FragmentKey, Fragment), "spis": (SpiKey, Spi),
     "spis_learned": (SpiKey, Spi), "counters": (u32, Counter),
     "service_stats": (u32, Traffic), "host_stats": (u32, Traffic),
+    "record_rings": (u32, RecordRing), "records": (u32, PacketRecord),
+    "record_frames": (u32, RecordFrame),
 }
 
 

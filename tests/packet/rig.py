@@ -52,7 +52,7 @@ ANY = {4: "203.0.113.2", 6: "2001:db8:f::2"}  # every TCP port
 GATEWAY = {4: "203.0.113.3", 6: "2001:db8:f::3"}  # IPsec
 TCP_PORTS = {host: 8000 + i for i, host in enumerate(HOSTS)}
 UDP_PORT = 5300
-SPREAD, AFFINE, DRAINED = 8100, 8200, 8300
+SPREAD, AFFINE, DRAINED, RECORDED = 8100, 8200, 8300, 8400
 
 FAMILIES = (4, 6)
 
@@ -68,6 +68,7 @@ def _services():
         yield "spread-udp", vip, "udp", SPREAD, ["a", "b"]
         yield "affine", vip, "tcp", AFFINE, ["a", "b"]
         yield "drained", vip, "tcp", DRAINED, ["leaving", "b"]
+        yield "recorded", vip, "tcp", RECORDED, ["a"]
         yield "any", ANY[family], "tcp", "any", ["a"]
         yield "exact", ANY[family], "tcp", 80, ["b"]
         yield "lone-udp", ANY[family], "udp", SPREAD, ["a", "b"]
@@ -82,6 +83,8 @@ def _service(name, vip, protocol, port, owners):
         service["port"] = port
     if name == "affine":
         service["affinity"] = "client"
+    if name == "recorded":
+        service["recorder"] = True
     return service
 
 
@@ -98,7 +101,7 @@ def _host(name, host):
 CONFIG = {
     # A small table, so that buckets can be filled.
     "switch": {"flows": 1024, "flows6": 1024, "ring": 4093,
-               "icmp-rate": 1000000},
+               "recorder-packets": 256, "icmp-rate": 1000000},
     "ports": [{"interface": port} for port in PORTS],
     "hosts": [_host(name, host) for name, host in HOSTS.items()],
     # Owners are named as their homes are; "leaving" is one of a's.
@@ -147,7 +150,8 @@ class Rig:
                      for m in abi.MAPS}
         self.memory = {name: self.maps[name].mapping()
                        for name in ("meta", "settings", "flows4", "flows6",
-                                    "owners", "hosts", "rings")}
+                                    "owners", "hosts", "rings", "records",
+                                    "record_rings", "record_frames")}
         self.meta = self.memory["meta"].view(abi.Meta, 0)
         self.settings = self.memory["settings"].view(abi.Settings, 0)
         self.services = self._ids("service_info", abi.ServiceInfo)
@@ -293,6 +297,26 @@ class Rig:
         run = self.expect(reason, self.from_host(packet, host, tags),
                           self.at_client(packet), HOSTS[host].port)
         assert run.action == bpf.XDP_REDIRECT
+
+    # --- what is recorded ---
+
+    def record_rings(self):
+        return [abi.RecordRing.from_buffer_copy(ring) for ring in
+                map(self.memory["record_rings"].__getitem__,
+                    range(len(self.memory["record_rings"])))]
+
+    def recorded(self, since):
+        """Records and the bytes that are kept, in the order of each CPU,
+        after record_rings() was `since`."""
+        slots = self.meta.record_slots
+        for cpu, ring in enumerate(self.record_rings()):
+            for n in range(max(since[cpu].next, ring.next - slots),
+                           ring.next):
+                at = cpu * slots + n % slots
+                record = abi.PacketRecord.from_buffer_copy(
+                    self.memory["records"][at])
+                assert record.sequence == n + 1
+                yield record, self.memory["record_frames"][at][:record.kept]
 
     # --- the state of the switch ---
 

@@ -93,6 +93,8 @@ static struct baton_service value_of(const struct batond *b,
 	v.ring = v.id * ring_rows(b);
 	if (s->client_hash)
 		v.flags |= BATON_SERVICE_CLIENT_HASH;
+	if (s->recorded)
+		v.flags |= BATON_SERVICE_RECORDED;
 	if (s->protocol == CONFIG_IPSEC)
 		v.flags |= BATON_SERVICE_IPSEC;
 	return v;

@@ -128,6 +128,7 @@ struct config_service {
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP or CONFIG_IPSEC */
 	uint16_t port; /* host byte order; 0: every port ("any") */
 	bool client_hash; /* affinity: client */
+	bool recorded; /* recorder: its packets are kept; TCP only */
 	char application[BATON_APP_NAME_LEN]; /* what serves it; "": unknown */
 	struct config_service_owner *owners;
 	size_t nr_owners;
@@ -147,6 +148,7 @@ struct config {
 	uint32_t flows4; /* default 4000000 */
 	uint32_t flows6; /* default 1000000 */
 	uint32_t ring_size; /* default 16381 */
+	uint32_t record_packets; /* the recorder's room, default 8192 */
 	enum xdp_mode mode; /* of ports that do not say */
 	bool fence; /* default true */
 	struct addr address4, address6; /* source of ICMP; family 0: unset */

@@ -380,6 +380,9 @@ static void check_service(struct check *k, const struct config_service *s)
 		wrong(k, SUBJECT("service", s),
 		      "has protocol ipsec and port %d; expected no port",
 		      s->port);
+	if (s->recorded && s->protocol != IPPROTO_TCP)
+		wrong(k, SUBJECT("service", s), "%s",
+		      "has recorder: yes; expected that of protocol tcp only");
 	check_vip(k, s);
 	check_service_owners(k, s);
 }

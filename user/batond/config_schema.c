@@ -13,6 +13,8 @@
 #define FLOWS_MAX (64 << 20)
 #define RING_MIN 251
 #define RING_MAX 65537
+#define RECORDS_MIN 256
+#define RECORDS_MAX (1 << 20) /* 1.6 GB */
 #define MULTIPLIER_MAX 15 /* four times as many must fit DETECT_WINDOW */
 #define BFD_MULTIPLIER_MAX 50
 #define TIMEOUT_MAX (9 * 3600) /* stamps of a second wrap at 16 bits */
@@ -182,6 +184,8 @@ static const struct yaml_field switch_fields[] = {
 	      .min = FLOWS_MIN, .max = FLOWS_MAX),
 	FIELD(ring_size, "ring", INT, .unset = "16381",
 	      .min = RING_MIN, .max = RING_MAX, .check = check_ring),
+	FIELD(record_packets, "recorder_packets", INT, .unset = "8192",
+	      .min = RECORDS_MIN, .max = RECORDS_MAX),
 	FIELD(mode, "mode", ENUM, .words = mode_words),
 	FIELD(fence, "fence", BOOL, .unset = "yes"),
 	FIELD(address4, "address", ADDRESS, .check = check_unicast4),
@@ -309,6 +313,7 @@ static const struct yaml_field service_fields[] = {
 	FIELD(port, "port", INT, .words = port_words, .min = 1,
 	      .max = UINT16_MAX, .needed = service_has_port),
 	FIELD(client_hash, "affinity", ENUM, .words = affinity_words),
+	FIELD(recorded, "recorder", BOOL),
 	FIELD(application, "application", NAME),
 	YAML_LIST(struct OBJECT, owners, nr_owners, "owners",
 		  &service_owner_schema, .max = OWNERS_MAX, .required = true),

@@ -138,6 +138,9 @@ static int map_memory(struct dataplane *d, struct switch_bpf *s,
 	MAP(host_info, host_info);
 	MAP(service_info, service_info);
 	MAP(rings, rings);
+	MAP(record_rings, record_rings);
+	MAP(records, records);
+	MAP(record_frames, record_frames);
 #undef MAP
 	return 0;
 }
@@ -157,7 +160,8 @@ static int keep_fds(struct dataplane *d, struct switch_bpf *s)
 	KEEP(service_stats);
 	KEEP(host_stats);
 #undef KEEP
-	return 0;
+	d->program = dup(bpf_program__fd(s->progs.baton_whole));
+	return d->program < 0 ? -errno : 0;
 }
 
 /* --- programs -------------------------------------------------------------- */
@@ -209,8 +213,20 @@ static int load_clock(struct dataplane *d, uint32_t *hz,
 	return err ? fail(why, err, "%s/clock: %s", d->dir, strerror(-err)) : 0;
 }
 
+/* Of each CPU that there may be: a power of two, and no more than asked for,
+ * but that no CPU has fewer than one. */
+static uint32_t record_slots(const struct dataplane *d,
+			     const struct dataplane_geometry *g)
+{
+	uint32_t slots = 1;
+
+	while (slots * 2 * d->cpus <= g->records)
+		slots *= 2;
+	return slots;
+}
+
 static void new_meta(struct baton_meta *m, const struct dataplane_geometry *g,
-		     uint32_t hz)
+		     uint32_t slots, uint32_t hz)
 {
 	*m = (struct baton_meta){
 		.magic = BATON_MAGIC,
@@ -219,6 +235,7 @@ static void new_meta(struct baton_meta *m, const struct dataplane_geometry *g,
 		.flow6_buckets = BUCKETS(g->flows6),
 		.ring_size = g->ring_size,
 		.hz = hz,
+		.record_slots = slots,
 	};
 	randombytes_buf(m->seed, sizeof(m->seed));
 	/* The power of two that is nearest to a second, as a ratio. */
@@ -233,11 +250,12 @@ static void tell_changed_geometry(const struct dataplane *d,
 
 	if (m->flow4_buckets == BUCKETS(g->flows4) &&
 	    m->flow6_buckets == BUCKETS(g->flows6) &&
-	    m->ring_size == g->ring_size)
+	    m->ring_size == g->ring_size &&
+	    m->record_slots == record_slots(d, g))
 		return;
-	log_warning("flows, flows6 and ring keep the values that the pinned "
-		    "maps were made with; new ones need --unload, which "
-		    "forgets all connections");
+	log_warning("flows, flows6, ring and recorder-packets keep the values "
+		    "that the pinned maps were made with; new ones need "
+		    "--unload, which forgets all connections");
 }
 
 /* Put a program into its slot. The two may be of different versions for a
@@ -268,6 +286,11 @@ static int load_switch(struct dataplane *d, char why[DATAPLANE_WHY])
 	bpf_map__set_max_entries(s->maps.flows4, d->meta.flow4_buckets);
 	bpf_map__set_max_entries(s->maps.flows6, d->meta.flow6_buckets);
 	bpf_map__set_max_entries(s->maps.rings, rows * BATON_MAX_SERVICES);
+	bpf_map__set_max_entries(s->maps.record_rings, d->cpus);
+	bpf_map__set_max_entries(s->maps.records,
+				 d->cpus * d->meta.record_slots);
+	bpf_map__set_max_entries(s->maps.record_frames,
+				 d->cpus * d->meta.record_slots);
 	xdp_make_callable(s->progs.baton_switch);
 	xdp_make_callable(s->progs.baton_whole);
 	err = bpf_map__reuse_fd(s->maps.programs, d->programs);
@@ -363,7 +386,7 @@ int dataplane_open(struct dataplane *d, const char *dir,
 	if (d->adopted)
 		tell_changed_geometry(d, g);
 	else
-		new_meta(&d->meta, g, hz);
+		new_meta(&d->meta, g, record_slots(d, g), hz);
 	err = open_programs_map(d, why) ?: load_switch(d, why);
 	if (err)
 		return err;

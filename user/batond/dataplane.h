@@ -18,6 +18,7 @@
 #include "baton/abi.h"
 #include "baton/maps.h"
 #include "baton/reasons.h"
+#include "baton/recorder.h"
 #include "lib/flowmap.h"
 #include "lib/xdp.h"
 
@@ -37,9 +38,13 @@ struct dataplane {
 	struct baton_service_info *service_info;
 	struct baton_ring_row *rings;
 	struct flowmap flows;
+	struct baton_record_ring *record_rings; /* by CPU */
+	struct baton_record *records; /* meta.record_slots for each CPU */
+	struct baton_record_frame *record_frames; /* likewise */
 
 	/* by descriptor */
 	int services4, services6, ports, programs, spis;
+	int program; /* what packets go through, to run by hand */
 	int counters, service_stats, host_stats;
 	uint32_t programs_id;
 
@@ -50,6 +55,7 @@ struct dataplane {
 struct dataplane_geometry {
 	uint32_t flows4, flows6; /* connections to have room for */
 	uint32_t ring_size;
+	uint32_t records; /* packets to have room for, of all CPUs */
 };
 
 /*

@@ -182,7 +182,8 @@ static int open_dataplane(struct batond *b, const struct config *c)
 {
 	const struct dataplane_geometry g = { .flows4 = c->flows4,
 					      .flows6 = c->flows6,
-					      .ring_size = c->ring_size };
+					      .ring_size = c->ring_size,
+					      .records = c->record_packets };
 	char why[DATAPLANE_WHY];
 	int err = dataplane_open(&b->dp, c->bpffs, &g, why);
 

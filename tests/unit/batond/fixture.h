@@ -126,6 +126,7 @@ static inline void fixture_dataplane(struct dataplane *d)
 		 * than this */
 		.stamp_shift = 10,
 		.hz = 1 << 10,
+		.record_slots = 1,
 	};
 #define ARRAY(field, n) d->field = fixture_array(n, sizeof(*d->field))
 	ARRAY(settings, 1);
@@ -135,6 +136,9 @@ static inline void fixture_dataplane(struct dataplane *d)
 	ARRAY(host_info, BATON_MAX_HOSTS);
 	ARRAY(service_info, BATON_MAX_SERVICES);
 	ARRAY(rings, rows * BATON_MAX_SERVICES);
+	ARRAY(record_rings, libbpf_num_possible_cpus());
+	ARRAY(records, libbpf_num_possible_cpus());
+	ARRAY(record_frames, libbpf_num_possible_cpus());
 #undef ARRAY
 	d->flows.meta = d->meta;
 	d->flows.clock = -1;
@@ -163,6 +167,9 @@ static inline void fixture_dataplane_free(struct dataplane *d)
 	free(d->host_info);
 	free(d->service_info);
 	free(d->rings);
+	free(d->record_rings);
+	free(d->records);
+	free(d->record_frames);
 	free(d->flows.table[FLOWMAP_4].words);
 	free(d->flows.table[FLOWMAP_6].words);
 	if (d->flows.clock >= 0)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keep a packet of a recorded service (rows K2, K3) in this CPU's ring. Why a
+ * record can be read at any time, and what the order of the stores has to do
+ * with it, is in baton/recorder.h.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "maps.h"
+#include "parse.h"
+
+static __always_inline int is_recorded(const struct packet *p,
+				       const struct baton_service *s)
+{
+	return s->flags & BATON_SERVICE_RECORDED &&
+	       p->protocol == IPPROTO_TCP && !p->first_fragment;
+}
+
+/* What is known of a packet, small enough for registers. */
+union record_ids {
+	struct {
+		__u16 service, owner, host;
+		__u8 direction; /* enum baton_record_direction */
+		__u8 l3;
+	};
+	__u64 word;
+};
+
+/* The addresses and the TCP header, from the frame as it is kept. */
+static __always_inline void describe(struct baton_record *r,
+				     const struct baton_record_frame *f,
+				     __u32 l3, __u32 l4)
+{
+	const struct tcphdr *tcp = (const void *)f->byte + l4;
+	int from_client = r->direction == BATON_RECORD_TO_HOST;
+
+	if (f->byte[l3] >> 4 == 4) {
+		const struct iphdr *ip = (const void *)f->byte + l3;
+
+		r->family = 4;
+		r->client[0] = from_client ? ip->saddr : ip->daddr;
+		r->client[1] = 0;
+		r->client[2] = 0;
+		r->client[3] = 0;
+	} else {
+		const struct ipv6hdr *ip = (const void *)f->byte + l3;
+
+		r->family = 6;
+		__builtin_memcpy(r->client,
+				 from_client ? &ip->saddr : &ip->daddr, 16);
+	}
+	r->port = from_client ? tcp->source : tcp->dest;
+	r->tcp_flags = ((const __u8 *)tcp)[13];
+	r->seq = bpf_ntohl(tcp->seq);
+	r->ack = bpf_ntohl(tcp->ack_seq);
+	r->payload = r->length - l4 - tcp->doff * 4;
+}
+
+/*
+ * `length` is that of the frame, which is as it came in. A global function,
+ * which the verifier looks at once; it is handed no struct, so that whoever
+ * calls it may keep its own in registers.
+ */
+__noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
+			    __u32 length)
+{
+	union record_ids ids = { .word = word };
+	__u32 cpu = bpf_get_smp_processor_id(), slot, kept = length;
+	struct baton_record_ring *ring;
+	struct baton_record_frame *f;
+	struct baton_record *r;
+	__u64 n;
+
+	ring = bpf_map_lookup_elem(&record_rings, &cpu);
+	if (!ring || ids.l3 > ETH_HLEN + MAX_VLANS * 4 ||
+	    l4 > BATON_RECORD_FRAME - sizeof(struct tcphdr))
+		return 0;
+	/* Another program may interrupt this one here, and gets another slot. */
+	n = __sync_fetch_and_add(&ring->next, 1);
+	slot = cpu * geometry.record_slots +
+	       (n & (geometry.record_slots - 1));
+	r = bpf_map_lookup_elem(&records, &slot);
+	f = bpf_map_lookup_elem(&record_frames, &slot);
+	if (!r || !f)
+		return 0;
+	if (kept > sizeof(f->byte)) {
+		kept = sizeof(f->byte);
+		ring->too_large++;
+	}
+	if (kept < l4 + sizeof(struct tcphdr) ||
+	    bpf_xdp_load_bytes(ctx, 0, f->byte, kept))
+		return 0;
+	r->time = bpf_ktime_get_coarse_ns();
+	r->service = ids.service;
+	r->owner = ids.owner;
+	r->host = ids.host;
+	r->direction = ids.direction;
+	r->ifindex = ctx->ingress_ifindex;
+	r->length = length < 65535 ? length : 65535;
+	r->kept = kept;
+	r->l3 = ids.l3;
+	r->l4 = l4;
+	describe(r, f, ids.l3, l4);
+	/* Last, and not before: an exchange is a barrier, a store is none. */
+	__sync_lock_test_and_set(&r->sequence, n + 1);
+	return 0;
+}
+
+static __always_inline void record(struct xdp_md *ctx, const struct packet *p,
+				   enum baton_record_direction direction,
+				   __u16 service, __u16 owner, __u16 host)
+{
+	const union record_ids ids = { .service = service,
+				       .owner = owner,
+				       .host = host,
+				       .direction = direction,
+				       .l3 = p->l3 };
+
+	record_frame(ctx, ids.word, p->l4, p->l3 + p->length);
+}
+
+#endif
