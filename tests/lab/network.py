@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import abi, bpf
 from harness.lab import BUILD, PATIENCE, run, wait_until
+from stream import SO_RCVBUFFORCE
 
 HERE = Path(__file__).resolve().parent
 
@@ -164,6 +165,7 @@ class Capture:
     def __init__(self, device):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                     socket.htons(3))  # ETH_P_ALL
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.socket.bind((device, 0))
 
     def frames(self):

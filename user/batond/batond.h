@@ -20,6 +20,7 @@
 #include "lib/rtnl.h"
 #include "news.h"
 #include "prober.h"
+#include "replay.h"
 #include "supervisor.h"
 
 /* What happened in the prober's process and is still to be told. */
@@ -62,6 +63,9 @@ struct note {
 	/* MOVE and HELD */
 	struct move move;
 	uint64_t flip_ns; /* time that the store took (MOVE) */
+	uint64_t replay_ns; /* from the decision to the last packet that was
+			     * replayed; 0: nothing is recorded (MOVE) */
+	struct replay_counts replayed; /* likewise */
 	uint32_t nr_others; /* more than OTHERS_KEPT: some are left out */
 	struct other others[OTHERS_KEPT];
 };
@@ -139,6 +143,7 @@ struct batond {
 	size_t nr_ports;
 	struct sweep sweep;
 	struct events events;
+	struct replay replay;
 	uint64_t started;
 
 	int shared_fd; /* memory that the shared members lie in */

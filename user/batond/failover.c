@@ -254,6 +254,8 @@ void failover_tell(struct batond *b)
 	apply_owner_states(b);
 	failover_show_plan(b);
 	prober_unlock(&b->prober);
+	/* Clients wait for this; nobody waits for the rest. */
+	replay(b, notes, n);
 	apply_rings(b);
 
 	for (uint32_t i = 0; i < n; i++)

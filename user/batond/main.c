@@ -192,6 +192,15 @@ static int open_dataplane(struct batond *b, const struct config *c)
 	return err;
 }
 
+static int open_replay(struct batond *b)
+{
+	int err = replay_open(&b->replay, &b->dp);
+
+	if (err)
+		log_error("recorder: %s", strerror(-err));
+	return err;
+}
+
 /* In the order in which the one needs the other. */
 static int start(struct batond *b, struct config *c)
 {
@@ -209,7 +218,7 @@ static int start(struct batond *b, struct config *c)
 		log_error("netlink: %s", strerror(errno));
 		return -errno;
 	}
-	err = open_dataplane(b, c) ?: open_prober(b, c);
+	err = open_dataplane(b, c) ?: open_prober(b, c) ?: open_replay(b);
 	if (err)
 		return err;
 	err = events_open(&b->events, c->state);

@@ -158,13 +158,31 @@ static json_t *decision_json(const struct batond *b, const struct note *n,
 	return j;
 }
 
+/* What the new host was given of what the recorder had. */
+static json_t *replay_json(const struct note *n)
+{
+	json_t *j = json_object();
+
+	if (!n->replay_ns) {
+		json_decref(j);
+		return json_null();
+	}
+#define X(name, text)                                                          \
+	json_object_set_new(j, #name, json_integer(n->replayed.name));
+	REPLAY_COUNTS(X)
+#undef X
+	json_object_set_new(j, "ms", json_real(n->replay_ns / 1e6));
+	return j;
+}
+
 static void tell_move(struct batond *b, const struct note *n, json_t **because)
 {
 	const struct move *m = &n->move;
+	json_t *fields = decision_json(b, n, because);
 
+	json_object_set_new(fields, "replayed", replay_json(n));
 	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
-		 decision_json(b, n, because),
-		 "owner %s: %s -> %s, epoch %u (%s)", owner_name(b, m->owner),
+		 fields, "owner %s: %s -> %s, epoch %u (%s)", owner_name(b, m->owner),
 		 m->from ? host_name(b, m->from) : "nobody",
 		 m->to ? host_name(b, m->to) : "nobody", m->epoch,
 		 causes[m->cause]);

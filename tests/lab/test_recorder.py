@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rows K2 and K3: what a dying host did not acknowledge is at its standby as
+soon as the owner is.
+
+Clients send to a host that is deaf all of a sudden, and then fall silent
+themselves: whatever the standby gets of them, nobody sent again.
+"""
+
+import contextlib
+import fcntl
+import socket
+import termios
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from harness import abi, bpf
+from harness.lab import Lab, wait_until
+
+from network import SINK, Network, near, vip
+
+MARK = 4242  # port of the datagram that closes a capture
+
+
+@pytest.fixture
+def start():
+    """start(forward, recorder): hosts a and b, of which a plays the owner."""
+    with contextlib.ExitStack() as stack:
+        def make(forward, recorder):
+            lab = stack.enter_context(Lab("recorder"))
+            n = Network(lab, {"a": (forward, 4), "b": (forward, 4)})
+            n.hosts["a"].start_server()
+            # Windows are sent at once, not paced.
+            n.client.sysctl(net__ipv4__tcp_congestion_control="reno")
+            owner = {"name": "role", "host": "a", "standbys": ["b"]}
+            n.start(n.config([owner], [
+                {"name": f"tcp{family}", "vip": vip(family),
+                 "protocol": "tcp", "port": SINK, "owners": ["role"],
+                 "recorder": recorder} for family in (4, 6)]))
+            return n
+        yield make
+
+
+def record_rings(network):
+    with bpf.Map.pinned(network.batond.pins / "record_rings") as rings:
+        return [abi.RecordRing.from_buffer_copy(value)
+                for _, value in rings.items()]
+
+
+def acknowledged(s):
+    """Nothing that was sent is under way, or waits to be."""
+    left = fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4))  # tcp(7): SIOCOUTQ
+    return not any(left)
+
+
+class Sender:
+    """A connection whose every byte is known."""
+
+    def __init__(self, network, number):
+        self.socket = network.connection(4 + 2 * (number % 2), port=SINK)
+        self.heard, self.lost = (
+            bytes((number + i // 7 * kind) % 256 for i in range(9000))
+            for kind in (3, 5))
+        self.key = self.socket.getsockname()[:2]
+
+
+def segments(capture, network):
+    """{client: [(sequence number, flags, data)]} of what arrives at b, up to
+    a datagram that is sent it by now."""
+    with network.switch.entered():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with s:
+        s.sendto(b"", (near(4, network.hosts["b"].number, 2), MARK))
+    found = {}
+
+    def closed():
+        for frame in map(Ether, capture.frames()):
+            if frame.haslayer("UDP") and frame["UDP"].dport == MARK:
+                return True
+            if not frame.haslayer(TCP) or frame[TCP].dport != SINK:
+                continue
+            ip = frame[IP] if frame.haslayer(IP) else frame[IPv6]
+            size = (ip.len - ip.ihl * 4 if ip.version == 4 else ip.plen)
+            data = bytes(ip.payload)[ip[TCP].dataofs * 4:size]
+            found.setdefault((ip.src, ip[TCP].sport), []).append(
+                (ip[TCP].seq, ip[TCP].flags, data))
+        return False
+    wait_until(closed, "the datagram that closes the capture")
+    return found
+
+
+def fail(network, senders):
+    """Host a hears no more, clients send, clients are cut off, b plays the
+    owner: what it got until then, and the event."""
+    for s in senders:
+        s.socket.sendall(s.heard)
+    wait_until(lambda: all(acknowledged(s.socket) for s in senders),
+               "the host has all so far")
+    after = network.last_event()
+    before = network.counted("forward_flow")
+    network.hosts["a"].deafen()
+    with network.hosts["b"].capture() as capture:
+        for s in senders:
+            s.socket.sendall(s.lost)
+        # The first window is larger than all of it.
+        wait_until(lambda: network.counted("forward_flow") - before >=
+                   sum(-(-len(s.lost) // 1448) for s in senders),
+                   "the switch has forwarded all")
+        network.client.ip("link", "set", "c0", "down")
+        event = network.wait_event("move", after, owner="role", to="b")
+        return segments(capture, network), event
+
+
+@pytest.mark.parametrize("forward", ("l2", "gue"))
+def test_the_standby_gets_what_was_not_acknowledged(start, forward):
+    network = start(forward, True)
+    with contextlib.ExitStack() as stack:
+        senders = [Sender(network, i) for i in range(6)]
+        for s in senders:
+            stack.callback(s.socket.close)
+        found, event = fail(network, senders)
+    assert found.keys() == {s.key for s in senders}
+    for s in senders:
+        got = found[s.key]
+        # In order, without a gap, nothing twice; nothing that a had.
+        assert b"".join(data for *_, data in got) == s.lost
+        for (seq, _, data), (after, *_) in zip(got, got[1:]):
+            assert after == (seq + len(data)) % 2**32
+    replayed = event["replayed"]
+    assert replayed["connections"] == len(senders)
+    assert replayed["packets"] >= sum(len(got) for got in found.values())
+    assert not any(replayed[name] for name in (
+        "incomplete", "too_large", "overwritten", "refused"))
+
+
+def test_without_the_recorder_it_gets_nothing(start):
+    """The ablation of the test above."""
+    network = start("l2", False)
+    with contextlib.ExitStack() as stack:
+        senders = [Sender(network, i) for i in range(6)]
+        for s in senders:
+            stack.callback(s.socket.close)
+        found, event = fail(network, senders)
+    assert found == {} and event["replayed"] is None
+    assert not any(ring.next for ring in record_rings(network))
+
+
+def test_a_standby_that_comes_later(start):
+    """Owners whose host is gone and whose standby is not there either lose
+    nothing until it comes."""
+    network = start("l2", True)
+    b = network.hosts["b"]
+    after = network.last_event()
+    b.agent.stop()
+    b.agent_command("--detach")
+    network.wait_event("host_down", after, host="b")
+    with network.connection(port=SINK) as s:
+        key = s.getsockname()
+        s.sendall(b"heard")
+        wait_until(lambda: acknowledged(s), "the host has all so far")
+        network.hosts["a"].deafen()
+        network.wait_event("held", after, owner="role", to=None)
+        before = network.counted("forward_flow")
+        s.sendall(b"nobody is there")
+        wait_until(lambda: network.counted("forward_flow") > before,
+                   "the switch has forwarded it")
+        network.client.ip("link", "set", "c0", "down")
+        with b.capture() as capture:
+            b.start_agent()
+            network.wait_event("move", after, owner="role", to="b")
+            found = segments(capture, network)
+    assert {key: [data for *_, data in got] for key, got in
+            found.items()} == {key: [b"nobody is there"]}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading what the data plane records (rows K2, K3; baton/recorder.h), while it
+ * goes on recording.
+ */
+#ifndef BATOND_RECORDER_H
+#define BATOND_RECORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "baton/recorder.h"
+
+/* The mapped maps. */
+struct recorder {
+	const struct baton_record_ring *ring; /* by CPU */
+	const struct baton_record *record; /* `slots` for each CPU */
+	const struct baton_record_frame *frame; /* likewise */
+	uint32_t cpus;
+	uint32_t slots;
+};
+
+/* A record that was read whole, and where it lies. */
+struct recorded {
+	struct baton_record record;
+	uint32_t slot;
+};
+
+/*
+ * Copy the records of the owners for which `wanted` (by owner id) is not 0, of
+ * each CPU from the oldest to the newest. `to` has room for cpus * slots; how
+ * many there are.
+ */
+size_t recorder_read(const struct recorder *r, const uint16_t *wanted,
+		     struct recorded *to);
+
+/* Copy the frame, record.kept bytes. -ESTALE: it is being written over. */
+int recorder_frame(const struct recorder *r, const struct recorded *d,
+		   void *to);
+
+#endif

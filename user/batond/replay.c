@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "replay.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "batond.h"
+
+/* The largest outer headers: IPv6, UDP and GUE, and a tag. */
+#define GROWTH 64
+
+static size_t arena(const struct replay *r)
+{
+	return r->work.n * sizeof(struct baton_record_frame);
+}
+
+int replay_open(struct replay *r, const struct dataplane *d)
+{
+	const int yes = 1;
+	int err;
+
+	*r = (struct replay){
+		.recorder = { .ring = d->record_rings,
+			      .record = d->records,
+			      .frame = d->record_frames,
+			      .cpus = d->cpus,
+			      .slots = d->meta.record_slots },
+		.socket = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0),
+		.frames = MAP_FAILED,
+	};
+	if (r->socket < 0)
+		return -errno;
+	setsockopt(r->socket, SOL_PACKET, PACKET_QDISC_BYPASS, &yes,
+		   sizeof(yes));
+	err = replay_work_make(&r->work,
+			       (size_t)r->recorder.cpus * r->recorder.slots);
+	/* Only what is ever used of it takes memory. */
+	if (!err)
+		r->frames = mmap(NULL, arena(r), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				 -1, 0);
+	if (!err && r->frames == MAP_FAILED)
+		err = -errno;
+	if (err)
+		replay_close(r);
+	return err;
+}
+
+void replay_close(struct replay *r)
+{
+	if (r->frames != MAP_FAILED)
+		munmap(r->frames, arena(r));
+	replay_work_free(&r->work);
+	close(r->socket);
+}
+
+static bool has_recorded(const struct recorder *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->cpus; i++)
+		n |= __atomic_load_n(&r->ring[i].next, __ATOMIC_RELAXED);
+	return n;
+}
+
+static uint64_t coarse_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* --- one packet --------------------------------------------------------------- */
+
+/* Through the switch's program, as if it came in again. What it made of the
+ * frame, 0 bytes if it did not forward it. */
+static size_t through_switch(const struct dataplane *d,
+			     const struct baton_record *r, const uint8_t *frame,
+			     uint8_t *out, size_t room)
+{
+	struct xdp_md ctx = { .data_end = r->kept,
+			      .ingress_ifindex = r->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
+		    .data_size_in = r->kept, .data_out = out,
+		    .data_size_out = room, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(d->program, &run) ||
+	    (run.retval != XDP_TX && run.retval != XDP_REDIRECT))
+		return 0;
+	return run.data_size_out;
+}
+
+/* Did it go the way to this host, and not the one that the switch answers the
+ * client by, or that of another owner since? */
+static bool goes_to(const struct dataplane *d, uint16_t host,
+		    const uint8_t *frame, size_t len)
+{
+	return len >= ETH_HLEN &&
+	       !memcmp(frame, d->hosts[host].hop.mac, ETH_ALEN);
+}
+
+static int transmit(const struct replay *r, uint32_t ifindex,
+		    const uint8_t *frame, size_t len)
+{
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_ifindex = ifindex };
+
+	memcpy(&to.sll_protocol, frame + 2 * ETH_ALEN, sizeof(to.sll_protocol));
+	return sendto(r->socket, frame, len, MSG_DONTWAIT,
+		      (struct sockaddr *)&to, sizeof(to)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static void send_one(const struct replay *r, const struct dataplane *d,
+		     const struct baton_record *record, const uint8_t *frame,
+		     uint16_t host, struct replay_counts *counts)
+{
+	uint8_t out[BATON_RECORD_FRAME + GROWTH];
+	size_t len = through_switch(d, record, frame, out, sizeof(out));
+
+	if (goes_to(d, host, out, len) &&
+	    !transmit(r, d->hosts[host].ifindex, out, len))
+		counts->packets++;
+	else
+		counts->refused++;
+}
+
+/* --- all of them ---------------------------------------------------------------- */
+
+static uint8_t *frame_of(const struct replay *r, size_t pick)
+{
+	return r->frames + pick * sizeof(struct baton_record_frame);
+}
+
+static void replay_owners(struct replay *r, const struct dataplane *d,
+			  const uint16_t *to, struct replay_counts *counts)
+{
+	struct replay_work *w = &r->work;
+	size_t n = recorder_read(&r->recorder, to, w->found), kept = 0;
+
+	n = replay_select(w, n, to, coarse_now(), counts);
+	/* All copies first: what is sent is recorded again, and may be written
+	 * over what is still to be sent. */
+	for (size_t i = 0; i < n; i++) {
+		const struct recorded *f = &w->found[w->picks[i].found];
+
+		if (recorder_frame(&r->recorder, f, frame_of(r, kept)))
+			counts[f->record.owner].overwritten++;
+		else
+			w->picks[kept++] = w->picks[i];
+	}
+	for (size_t i = 0; i < kept; i++) {
+		const struct recorded *f = &w->found[w->picks[i].found];
+
+		send_one(r, d, &f->record, frame_of(r, i), to[f->record.owner],
+			 &counts[f->record.owner]);
+	}
+}
+
+void replay(struct batond *b, struct note *notes, uint32_t n)
+{
+	static struct replay_counts counts[BATON_MAX_OWNERS];
+	static uint16_t to[BATON_MAX_OWNERS];
+	uint64_t done;
+	bool any = false;
+
+	if (!n || !has_recorded(&b->replay.recorder))
+		return;
+	memset(counts, 0, sizeof(counts));
+	memset(to, 0, sizeof(to));
+	/* One that moved twice is where the last move brought it. */
+	for (uint32_t i = 0; i < n; i++)
+		if (notes[i].kind == NOTE_MOVE) {
+			to[notes[i].move.owner] = notes[i].move.to;
+			any = true;
+		}
+	if (!any)
+		return;
+	replay_owners(&b->replay, &b->dp, to, counts);
+	done = clock_ns();
+	for (uint32_t i = n; i-- > 0;) {
+		uint16_t owner = notes[i].move.owner;
+
+		if (notes[i].kind != NOTE_MOVE || !to[owner])
+			continue;
+		notes[i].replay_ns = done - notes[i].at;
+		notes[i].replayed = counts[owner];
+		to[owner] = 0;
+	}
+}
