@@ -78,8 +78,7 @@ __noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
 		return 0;
 	/* Another program may interrupt this one here, and gets another slot. */
 	n = __sync_fetch_and_add(&ring->next, 1);
-	slot = cpu * geometry.record_slots +
-	       (n & (geometry.record_slots - 1));
+	slot = cpu * geometry.record_slots + (n & (geometry.record_slots - 1));
 	r = bpf_map_lookup_elem(&records, &slot);
 	f = bpf_map_lookup_elem(&record_frames, &slot);
 	if (!r || !f)

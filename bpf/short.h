@@ -83,8 +83,7 @@ static __always_inline int short_way(struct xdp_md *ctx)
 	if (find_host(owner, &c) || p.ttl <= 1 ||
 	    p.length + c.outer > c.host->mtu)
 		return -1;
-	if (s->flags & BATON_SERVICE_RECORDED &&
-	    p.protocol == IPPROTO_TCP)
+	if (s->flags & BATON_SERVICE_RECORDED && p.protocol == IPPROTO_TCP)
 		return -1;
 	return carry(ctx, &p, &c, service, BATON_FORWARD_FLOW);
 }

@@ -8,6 +8,7 @@
 #include "apply_services.h"
 #include "bfd_show.h"
 #include "commands_json.h"
+#include "replay_show.h"
 
 static const char *const owner_states[] = {
 #define X(name, label) label,
@@ -55,9 +56,9 @@ static json_t *service_json(const struct batond *b,
 				  "weight", (int)s->owners[i].weight, "share",
 				  services_share(b, id, owner)));
 	}
-	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:o, s:o}", "name",
-			 s->name, "id", id, "vip", addr_format(&s->vip, vip),
-			 "protocol",
+	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:b, s:o, s:o}",
+			 "name", s->name, "id", id, "vip",
+			 addr_format(&s->vip, vip), "protocol",
 			 s->protocol == IPPROTO_TCP   ? "tcp"
 			 : s->protocol == IPPROTO_UDP ? "udp"
 						      : "ipsec",
@@ -66,7 +67,7 @@ static json_t *service_json(const struct batond *b,
 			 : s->protocol == CONFIG_IPSEC ? json_null()
 						       : json_string("any"),
 			 "affinity", s->client_hash ? "client" : "connection",
-			 "owners", owners, "traffic",
+			 "recorder", s->recorded, "owners", owners, "traffic",
 			 traffic_json(b, b->dp.service_stats, id));
 }
 
@@ -285,7 +286,7 @@ json_t *show_status(struct batond *b, const json_t *request,
 	prober_unlock(&b->prober);
 	return json_pack("{s:s, s:i, s:i, s:f, s:s, s:o, s:{s:i, s:i, s:i}, "
 			 "s:{s:i, s:i, s:i}, s:i, s:{s:I, s:I}, s:b, s:s, s:b, "
-			 "s:b, s:b, s:b, s:{s:o, s:b, s:b}, s:o}",
+			 "s:b, s:b, s:b, s:{s:o, s:b, s:b}, s:o, s:o}",
 			 "version", BATON_VERSION, "abi", BATON_ABI, "pid",
 			 (int)getpid(), "uptime_s",
 			 (clock_ns() - b->started) / 1e9, "config", b->path,
@@ -305,5 +306,6 @@ json_t *show_status(struct batond *b, const json_t *request,
 					   : json_null(),
 			 "adopted", b->supervisor.adopted, "stand_in",
 			 b->supervisor.standing_in, "bfd",
-			 bfd_status_json(&b->prober.bfd));
+			 bfd_status_json(&b->prober.bfd), "recorder",
+			 recorder_json(&b->replay.recorder));
 }

@@ -32,8 +32,7 @@ static size_t read_ring(const struct recorder *r, uint32_t cpu,
 
 		if (__atomic_load_n(&record->sequence, __ATOMIC_ACQUIRE) !=
 			    n + 1 ||
-		    record->owner >= BATON_MAX_OWNERS ||
-		    !wanted[record->owner])
+		    record->owner >= BATON_MAX_OWNERS || !wanted[record->owner])
 			continue;
 		to[found].record = *record;
 		to[found++].slot = slot;

@@ -12,9 +12,17 @@
 #include <unistd.h>
 
 #include "batond.h"
+#include "lib/prefault.h"
 
 /* The largest outer headers: IPv6, UDP and GUE, and a tag. */
 #define GROWTH 64
+
+#define WARM_PACKETS 128 /* memory for more is touched when it is needed */
+
+/* Which owners moved, and what came of it; by owner id. The former is all zero
+ * between two calls. */
+static uint16_t moved_to[BATON_MAX_OWNERS];
+static struct replay_counts counts[BATON_MAX_OWNERS];
 
 static size_t arena(const struct replay *r)
 {
@@ -48,9 +56,16 @@ int replay_open(struct replay *r, const struct dataplane *d)
 				 -1, 0);
 	if (!err && r->frames == MAP_FAILED)
 		err = -errno;
-	if (err)
+	if (err) {
 		replay_close(r);
-	return err;
+		return err;
+	}
+	prefault(r->frames, r->work.n < WARM_PACKETS
+				    ? arena(r)
+				    : WARM_PACKETS * BATON_RECORD_FRAME);
+	prefault(counts, sizeof(counts));
+	prefault(moved_to, sizeof(moved_to));
+	return 0;
 }
 
 void replay_close(struct replay *r)
@@ -142,13 +157,12 @@ static uint8_t *frame_of(const struct replay *r, size_t pick)
 	return r->frames + pick * sizeof(struct baton_record_frame);
 }
 
-static void replay_owners(struct replay *r, const struct dataplane *d,
-			  const uint16_t *to, struct replay_counts *counts)
+static void replay_owners(struct replay *r, const struct dataplane *d)
 {
 	struct replay_work *w = &r->work;
-	size_t n = recorder_read(&r->recorder, to, w->found), kept = 0;
+	size_t n = recorder_read(&r->recorder, moved_to, w->found), kept = 0;
 
-	n = replay_select(w, n, to, coarse_now(), counts);
+	n = replay_select(w, n, moved_to, coarse_now(), counts);
 	/* All copies first: what is sent is recorded again, and may be written
 	 * over what is still to be sent. */
 	for (size_t i = 0; i < n; i++) {
@@ -160,41 +174,41 @@ static void replay_owners(struct replay *r, const struct dataplane *d,
 			w->picks[kept++] = w->picks[i];
 	}
 	for (size_t i = 0; i < kept; i++) {
-		const struct recorded *f = &w->found[w->picks[i].found];
+		const struct baton_record *record =
+			&w->found[w->picks[i].found].record;
 
-		send_one(r, d, &f->record, frame_of(r, i), to[f->record.owner],
-			 &counts[f->record.owner]);
+		send_one(r, d, record, frame_of(r, i), moved_to[record->owner],
+			 &counts[record->owner]);
 	}
 }
 
 void replay(struct batond *b, struct note *notes, uint32_t n)
 {
-	static struct replay_counts counts[BATON_MAX_OWNERS];
-	static uint16_t to[BATON_MAX_OWNERS];
-	uint64_t done;
 	bool any = false;
+	uint64_t done;
 
 	if (!n || !has_recorded(&b->replay.recorder))
 		return;
-	memset(counts, 0, sizeof(counts));
-	memset(to, 0, sizeof(to));
 	/* One that moved twice is where the last move brought it. */
 	for (uint32_t i = 0; i < n; i++)
 		if (notes[i].kind == NOTE_MOVE) {
-			to[notes[i].move.owner] = notes[i].move.to;
+			const struct move *m = &notes[i].move;
+
+			moved_to[m->owner] = m->to;
+			counts[m->owner] = (struct replay_counts){ 0 };
 			any = true;
 		}
 	if (!any)
 		return;
-	replay_owners(&b->replay, &b->dp, to, counts);
+	replay_owners(&b->replay, &b->dp);
 	done = clock_ns();
 	for (uint32_t i = n; i-- > 0;) {
 		uint16_t owner = notes[i].move.owner;
 
-		if (notes[i].kind != NOTE_MOVE || !to[owner])
+		if (notes[i].kind != NOTE_MOVE || !moved_to[owner])
 			continue;
 		notes[i].replay_ns = done - notes[i].at;
 		notes[i].replayed = counts[owner];
-		to[owner] = 0;
+		moved_to[owner] = 0;
 	}
 }

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "baton/hash.h"
+#include "lib/prefault.h"
+
+#define WARM 2048 /* records: memory for more is touched when it is needed */
 
 enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10 };
 
@@ -34,10 +37,16 @@ int replay_work_make(struct replay_work *w, size_t n)
 	w->found = malloc(n * sizeof(*w->found));
 	w->picks = malloc(n * sizeof(*w->picks));
 	w->connections = malloc(slots * sizeof(*w->connections));
-	if (w->found && w->picks && w->connections)
-		return 0;
-	replay_work_free(w);
-	return -ENOMEM;
+	if (!w->found || !w->picks || !w->connections) {
+		replay_work_free(w);
+		return -ENOMEM;
+	}
+	if (n > WARM)
+		n = WARM;
+	prefault(w->found, n * sizeof(*w->found));
+	prefault(w->picks, n * sizeof(*w->picks));
+	prefault(w->connections, n * sizeof(*w->connections));
+	return 0;
 }
 
 void replay_work_free(struct replay_work *w)
@@ -81,13 +90,14 @@ static uint32_t hash_of(const struct baton_record *r)
 	uint64_t words[2];
 
 	memcpy(words, r->client, sizeof(words));
-	return baton_mix(baton_mix(words[0] ^ (uint64_t)r->port << 32 ^
-				   r->service) ^
-			 words[1] ^ r->owner);
+	return baton_mix(
+		baton_mix(words[0] ^ (uint64_t)r->port << 32 ^ r->service) ^
+		words[1] ^ r->owner);
 }
 
-static struct replay_connection *
-connection_of(struct replay_work *w, uint32_t mask, const struct baton_record *r)
+static struct replay_connection *connection_of(struct replay_work *w,
+					       uint32_t mask,
+					       const struct baton_record *r)
 {
 	uint32_t i = hash_of(r) & mask;
 
@@ -142,8 +152,7 @@ static bool is_owed(const struct replay_connection *c,
 		return false;
 	if (r->tcp_flags & RST)
 		return !c->has_ack || !after(c->ack, r->seq);
-	return end_of(r) != r->seq &&
-	       (!c->has_ack || after(end_of(r), c->ack));
+	return end_of(r) != r->seq && (!c->has_ack || after(end_of(r), c->ack));
 }
 
 static uint32_t place(struct replay_connection *c, uint32_t seq)

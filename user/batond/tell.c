@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bfd_show.h"
+#include "replay_show.h"
 
 static const char *const causes[] = {
 #define X(name, text) text,
@@ -155,23 +156,6 @@ static json_t *decision_json(const struct batond *b, const struct note *n,
 
 	json_object_update(j, facts);
 	json_decref(facts);
-	return j;
-}
-
-/* What the new host was given of what the recorder had. */
-static json_t *replay_json(const struct note *n)
-{
-	json_t *j = json_object();
-
-	if (!n->replay_ns) {
-		json_decref(j);
-		return json_null();
-	}
-#define X(name, text)                                                          \
-	json_object_set_new(j, #name, json_integer(n->replayed.name));
-	REPLAY_COUNTS(X)
-#undef X
-	json_object_set_new(j, "ms", json_real(n->replay_ns / 1e6));
 	return j;
 }
 

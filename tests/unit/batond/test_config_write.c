@@ -85,6 +85,7 @@ static void make_switch(struct config *c)
 	c->flows4 = maybe() ? 4000000 : 1024 + below(1 << 20);
 	c->flows6 = maybe() ? 1000000 : 1024 + below(1 << 20);
 	c->ring_size = rings[below(4)];
+	c->record_packets = maybe() ? 8192 : 256 + below(1 << 16);
 	c->mode = below(3);
 	c->fence = maybe();
 	c->icmp_per_second = maybe() ? 1000 : below(1000001);
@@ -224,6 +225,7 @@ static void make_services(struct config *c)
 		if (s->protocol != CONFIG_IPSEC && maybe())
 			s->port = 1 + below(65535);
 		s->client_hash = maybe();
+		s->recorded = s->protocol == IPPROTO_TCP && maybe();
 		if (maybe())
 			make_name(s->application, sizeof(s->application), "app",
 				  below(9));
