@@ -22,7 +22,7 @@
 /* Which owners moved, and what came of it; by owner id. The former is all zero
  * between two calls. */
 static uint16_t moved_to[BATON_MAX_OWNERS];
-static struct replay_counts counts[BATON_MAX_OWNERS];
+static struct replay_counts results[BATON_MAX_OWNERS];
 
 static size_t arena(const struct replay *r)
 {
@@ -63,7 +63,7 @@ int replay_open(struct replay *r, const struct dataplane *d)
 	prefault(r->frames, r->work.n < WARM_PACKETS
 				    ? arena(r)
 				    : WARM_PACKETS * BATON_RECORD_FRAME);
-	prefault(counts, sizeof(counts));
+	prefault(results, sizeof(results));
 	prefault(moved_to, sizeof(moved_to));
 	return 0;
 }
@@ -162,14 +162,14 @@ static void replay_owners(struct replay *r, const struct dataplane *d)
 	struct replay_work *w = &r->work;
 	size_t n = recorder_read(&r->recorder, moved_to, w->found), kept = 0;
 
-	n = replay_select(w, n, moved_to, coarse_now(), counts);
+	n = replay_select(w, n, moved_to, coarse_now(), results);
 	/* All copies first: what is sent is recorded again, and may be written
 	 * over what is still to be sent. */
 	for (size_t i = 0; i < n; i++) {
 		const struct recorded *f = &w->found[w->picks[i].found];
 
 		if (recorder_frame(&r->recorder, f, frame_of(r, kept)))
-			counts[f->record.owner].overwritten++;
+			results[f->record.owner].overwritten++;
 		else
 			w->picks[kept++] = w->picks[i];
 	}
@@ -178,7 +178,7 @@ static void replay_owners(struct replay *r, const struct dataplane *d)
 			&w->found[w->picks[i].found].record;
 
 		send_one(r, d, record, frame_of(r, i), moved_to[record->owner],
-			 &counts[record->owner]);
+			 &results[record->owner]);
 	}
 }
 
@@ -195,7 +195,7 @@ void replay(struct batond *b, struct note *notes, uint32_t n)
 			const struct move *m = &notes[i].move;
 
 			moved_to[m->owner] = m->to;
-			counts[m->owner] = (struct replay_counts){ 0 };
+			results[m->owner] = (struct replay_counts){ 0 };
 			any = true;
 		}
 	if (!any)
@@ -208,7 +208,7 @@ void replay(struct batond *b, struct note *notes, uint32_t n)
 		if (notes[i].kind != NOTE_MOVE || !moved_to[owner])
 			continue;
 		notes[i].replay_ns = done - notes[i].at;
-		notes[i].replayed = counts[owner];
+		notes[i].replayed = results[owner];
 		moved_to[owner] = 0;
 	}
 }

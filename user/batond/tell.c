@@ -166,7 +166,8 @@ static void tell_move(struct batond *b, const struct note *n, json_t **because)
 
 	json_object_set_new(fields, "replayed", replay_json(n));
 	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
-		 fields, "owner %s: %s -> %s, epoch %u (%s)", owner_name(b, m->owner),
+		 fields, "owner %s: %s -> %s, epoch %u (%s)",
+		 owner_name(b, m->owner),
 		 m->from ? host_name(b, m->from) : "nobody",
 		 m->to ? host_name(b, m->to) : "nobody", m->epoch,
 		 causes[m->cause]);
