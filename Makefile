@@ -62,6 +62,8 @@ TEST_BPF_OBJS := $(TEST_BPF_SRCS:%.c=$(O)/%.o)
 SKELS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
 
 COMPONENTS := batond baton baton-host
+# of which there are parts, but no program yet
+PARTS := baton-proxy
 # what applications link
 LIBBATON_SRCS := $(wildcard user/libbaton/*.c)
 LIBBATON := $(O)/libbaton.a $(O)/libbaton.so
@@ -158,7 +160,7 @@ $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
-$(foreach c,$(COMPONENTS) link,$(eval $(call component,$(c))))
+$(foreach c,$(sort $(COMPONENTS) $(PARTS)) link,$(eval $(call component,$(c))))
 
 $(O)/libbaton.a: $(LIBBATON_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,AR)

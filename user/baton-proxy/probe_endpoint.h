@@ -8,9 +8,9 @@
  * owner still sends would make the answer wrong.
  *
  * Not every ACK that comes is that answer, as others may be on their way. The
- * proof is in a D-SACK block that names the byte (RFC 2883), or in the echo of
- * the probe's timestamp. Of an end that has neither, the newest ACK is believed
- * when the probe would be repeated for the second time.
+ * proof is a D-SACK block that names the byte (RFC 2883). Of an end that says
+ * no such thing the newest ACK is believed, once the probe has been sent twice
+ * and would be sent for the third time.
  *
  * The first half is pure: who is to be asked when, and what an answer is.
  * Times are nanoseconds.
@@ -28,7 +28,7 @@ struct probe_rule {
 	uint32_t tries; /* up to PROBE_TRIES_MAX */
 };
 
-/* 20 ms, 1.3 s, 7: for ends that are up to 100 ms away in time */
+/* First after 20 ms; silent after 2 s */
 extern const struct probe_rule probe_rule_default;
 
 enum probe_state {
@@ -48,13 +48,13 @@ struct probe {
 	enum probe_state state;
 	uint32_t ack; /* its next expected sequence number */
 	uint32_t window; /* in bytes */
-	uint32_t ts_echo; /* newest of ours that it has seen */
 	bool proven; /* the answer was one to the probe */
 
 	/* the schedule's */
 	struct probe *next, **link;
-	uint64_t due, first;
-	uint32_t tries, seq;
+	uint64_t due, until;
+	uint32_t tries;
+	uint32_t seq; /* of the old byte */
 	bool heard; /* an ACK that may be an answer */
 };
 
@@ -68,7 +68,8 @@ struct probes {
 
 void probes_init(struct probes *p, const struct probe_rule *rule);
 
-/* Add them all; the pointers are put in the order of their weight. */
+/* Add them all; the pointers are put in the order of their weight. Only open
+ * connections: a half-open one is given its SYN-ACK again. */
 void probes_start(struct probes *p, struct probe **list, size_t n,
 		  uint64_t now);
 
@@ -110,17 +111,19 @@ void probe_ack_segment(struct segment *s, const struct track *t,
 void probe_syn_ack_segment(struct segment *s, const struct track *t,
 			   const struct tuple *tuple, uint16_t window);
 
-/* Raw sockets that send segments with whatever address; CAP_NET_RAW. */
+/* Raw sockets that send segments from whatever address; CAP_NET_RAW. */
 struct probe_sockets {
 	int fd4, fd6;
-	uint32_t mark; /* SO_MARK; 0: none */
 };
 
+/* `mark`: SO_MARK of what is sent (that needs CAP_NET_ADMIN); 0: none. 0 or a
+ * negative errno. */
 int probe_sockets_open(struct probe_sockets *p, uint32_t mark);
 void probe_sockets_close(struct probe_sockets *p);
 
-/* The segments, in few system calls; how many went out before one did not (its
- * negative errno in *error, else 0). */
+/* Segments with a byte of payload at most, in few system calls, without waiting.
+ * How many went out; if that is not all, *error is the negative errno of the
+ * next one (-EAGAIN, -ENOBUFS: the queues are full). */
 size_t probe_send(const struct probe_sockets *p, const struct segment *list,
 		  size_t n, int *error);
 

@@ -45,12 +45,15 @@ struct track {
 	bool end_acked; /* it has acknowledged ours */
 	bool end_ahead; /* its FIN has arrived before something else */
 	bool reset; /* it has said RST, or we have */
-	bool urgent; /* it has used urgent data, which are relayed in line */
+	bool urgent; /* it has sent urgent data; they are bytes of the stream
+		      * like others (RFC 6093): sockets need SO_OOBINLINE */
 
 	uint32_t window; /* the other end's newest, in bytes */
+	uint32_t window_max; /* the largest that it has offered */
 	uint32_t window_seq; /* of the segment that said so (SND.WL1) */
 	uint32_t ts_value; /* its newest timestamp in order (TS.Recent) */
-	uint32_t ts_echo; /* newest of ours that it has echoed */
+	uint32_t ts_echo; /* newest of ours that it has echoed; at first, that
+			   * of our SYN */
 
 	uint64_t received; /* all before has arrived */
 	uint64_t acked; /* all of ours before has arrived there */
@@ -60,7 +63,8 @@ struct track {
 	 * place; on demand, so that an idle connection has none of it */
 	uint8_t *bytes;
 	uint32_t start, kept, room;
-	uint32_t limit; /* bytes that kept and ranges may span; may be set */
+	uint32_t limit; /* bytes that kept and ranges may span; may be set, up
+			 * to 1 GiB */
 
 	struct track_range *ranges; /* ascending, apart from each other */
 	uint16_t nr_ranges, room_ranges;
@@ -69,8 +73,8 @@ struct track {
 enum track_verdict {
 	TRACK_TAKEN, /* it is known now */
 	TRACK_NOTHING, /* it tells nothing new; the kernel may have it */
-	TRACK_DROP, /* there is no room for it, or it cannot be right: nobody
-		     * may have it. Its sender, if there is one, repeats it. */
+	TRACK_DROP, /* it has bytes for which there is no room, or which cannot
+		     * be right: nobody may have it. Its sender repeats it. */
 };
 
 void track_init(struct track *t);
@@ -98,12 +102,11 @@ uint64_t track_bytes(const struct track *t, uint64_t from,
 		     const uint8_t **bytes);
 
 /*
- * For a track that is copied while its connection runs: the copy begins as a
- * track with the same numbers, no bytes (`kept`, `room`, `nr_ranges` zero) and
- * `received` at the first that is kept, then gets the bytes. What came ahead
- * need not be copied if it was not acknowledged: SACK is a hint only, but the
- * owner's kernel will not ask for it again, so copy the ranges, too: give them
- * to track_ahead(). 0, -ENOMEM, or -ENOBUFS beyond `limit`.
+ * For the copy of a track whose connection runs: it begins with the same
+ * numbers, without memory (from `bytes` on, `limit` aside, all is zero) and with
+ * `received` at the first byte that is kept. The bytes are appended; then what
+ * came ahead, which the owner's kernel will not ask for again, is given to
+ * track_ahead(). 0, -ENOMEM, or -ENOBUFS: beyond a limit.
  */
 int track_append(struct track *t, const uint8_t *bytes, uint32_t length);
 int track_ahead(struct track *t, uint64_t at, const uint8_t *bytes,
