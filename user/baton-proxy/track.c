@@ -319,9 +319,8 @@ static int take_stream(struct track *t, const struct segment *s, uint64_t at)
 
 	if (t->end_in || (!s->length && !fin))
 		return 0;
-	if (to - first(t) > t->limit || (fin && !end_is_right(t, to)) ||
-	    (t->end_ahead && to > t->end_at))
-		return -ENOBUFS;
+	if ((fin && !end_is_right(t, to)) || (t->end_ahead && to > t->end_at))
+		return -EBADMSG;
 	err = track_ahead(t, at, s->payload, s->length);
 	if (err)
 		return err;

@@ -262,10 +262,76 @@ static void test_connections(void **state)
 	}
 }
 
+/* --- a stream that is longer than what is kept of it ------------------------- */
+
+#define LONG (8u << 20)
+
+static uint8_t byte_at(uint64_t at)
+{
+	return (at * 0x9e3779b97f4a7c15ULL) >> 56;
+}
+
+static struct segment long_segment(uint64_t at, uint32_t n)
+{
+	static uint8_t payload[65536];
+
+	for (uint32_t i = 0; i < n; i++)
+		payload[i] = byte_at(at + i);
+	return (struct segment){
+		.seq = (uint32_t)-1000000 + 1 + (uint32_t)at,
+		.ack = 1,
+		.flags = SEGMENT_ACK,
+		.window = 1000,
+		.scale = SEGMENT_NO_SCALE,
+		.payload = payload,
+		.length = n,
+	};
+}
+
+/* Read what is kept up to a position, and let it go. */
+static void take_long(struct track *t, uint64_t to)
+{
+	uint64_t from = t->received - t->kept;
+	const uint8_t *bytes;
+
+	if (to <= from)
+		return;
+	assert_true(track_bytes(t, from, &bytes) >= to - from);
+	for (uint64_t at = from; at < to; at++)
+		if (bytes[at - from] != byte_at(at))
+			fail_msg("byte %lu", at);
+	track_trim(t, to);
+}
+
+static void test_a_long_stream(void **state)
+{
+	struct segment s;
+	struct track t;
+
+	(void)state;
+	track_init(&t);
+	t.opened_in = t.opened_out = t.answered = true;
+	t.seq_in = -1000000;
+	while (t.received < LONG) {
+		uint32_t gap = below(4) ? 0 : below(20000);
+
+		s = long_segment(t.received + gap, below(65536));
+		assert_int_equal(track_in(&t, &s, 0, false), TRACK_TAKEN);
+		if (below(2))
+			take_long(&t,
+				  t.received -
+					  below(t.kept / (1 + below(8)) + 1));
+		assert_true(track_memory(&t) < 4u << 20);
+	}
+	take_long(&t, t.received);
+	track_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_a_long_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
