@@ -452,6 +452,7 @@ static void test_the_limit(void **state)
 	do {
 		s = from(THEIRS + 1 + at, OURS + 1, block);
 		at += s.length;
+		assert_true(at <= t.limit + s.length);
 	} while (in(&s) == TRACK_TAKEN);
 	assert_in_range(t.kept, 99000, 100000);
 	assert_true(track_memory(&t) <= 2 * 131072);
