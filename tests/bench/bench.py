@@ -23,6 +23,7 @@ import math
 import os
 import random
 import signal
+import socket
 import statistics
 import sys
 import time
@@ -31,12 +32,18 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[n]) for n in (0, 1)]
 
+from scapy.layers.inet import IP, TCP  # noqa: E402
+from scapy.layers.l2 import Ether  # noqa: E402
+from scapy.packet import Raw  # noqa: E402
+
 import detection  # noqa: E402
 from harness.lab import BUILD, Lab, run, wait_until  # noqa: E402
 
 VIP4, VIP6 = "192.0.2.1", "2001:db8:200::1"
 MOVES = {"move_1": "192.0.2.2", "move_100k": "192.0.2.3",
          "move_1m": "192.0.2.4"}
+RECORDED = "192.0.2.5"
+REPLAYED = 30  # packets, each of another connection
 FLOWS = 4000000
 DETECT_ROUNDS = 50
 ALARM_SECONDS = 600  # idle for one half, busy for the other
@@ -45,12 +52,13 @@ ALARM_SECONDS = 600  # idle for one half, busy for the other
 FIGURES = {
     **{name: ("ns", min) for name in (
         "xdp_1flow_l2", "xdp_1flow_ipip", "xdp_1flow_l2_v6", "lru_1flow",
-        "xdp_1m_l2", "xdp_1m_ipip", "xdp_1m_l2_v6", "lru_1m",
+        "xdp_1m_l2", "xdp_1m_ipip", "xdp_1m_l2_v6", "lru_1m", "record_1460",
         "live_1m", "live_bare_redirect")},
     **{name: ("ns", statistics.median) for name in MOVES},
     **{name: ("packets", max) for name in (
         "move_lost", "move_torn", "move_misdirected")},
     "move_first_packet": ("ms", statistics.median),
+    "replay_30": ("ms", statistics.median),
     "detect_p50": ("ms", statistics.median),
     "detect_p99": ("ms", statistics.median),
     "detect_time": ("ms", statistics.median),
@@ -80,6 +88,8 @@ GOALS = [
     ("move_misdirected", "0", lambda v: 0),
     ("link_64k", "1 s / 700", lambda v: 1e6 / 700),
     ("link_trip", "60 us", lambda v: 60),
+    ("record_1460", "60 ns more", lambda v: 60),
+    ("replay_30", "0.5 ms", lambda v: 0.5),
     ("detect_p99", "1.2 of detect_time", lambda v: 1.2 * v["detect_time"]),
     *((f"detect_{kind}_p99", "1.2 of detect_time",
        lambda v: 1.2 * v["detect_time"]) for kind in detection.KINDS),
@@ -153,6 +163,8 @@ class Bench:
                     "owners": [owner]}
         hosts = [host("a", 1, self.a), host("b", 2, self.b)]
         services = [service("bench4", VIP4, "bench"),
+                    {**service("recorded4", RECORDED, "bench"),
+                     "recorder": True},
                     service("bench6", VIP6, "bench"),
                     *(service(n, vip, n) for n, vip in MOVES.items())]
         if not probe:
@@ -188,6 +200,8 @@ class Bench:
 def group_xdp(figures, rounds):
     with Lab("bench") as lab:
         results = Bench(lab).xdpbench("time", rounds=rounds, repeat=100000)
+    figures.add_net("record_1460", results.pop("record_1460"),
+                    results.pop("plain_1460"))
     for name, values in results.items():
         if name.startswith("bare_"):
             continue
@@ -213,6 +227,41 @@ def group_move(figures, rounds):
     for name, values in results.items():
         if name in FIGURES:
             figures.add(name, values)
+
+
+def group_replay(figures, rounds):
+    """From the decision that an owner moves until the last of its packets
+    that nobody acknowledged has left for the new host."""
+    times = []
+    with Lab("bench") as lab:
+        bench = Bench(lab)
+        control = bench.batond.control
+        frames = [bytes(Ether(dst=bench.switch.mac("p0")) /
+                        IP(src=f"10.9.0.{i + 1}", dst=RECORDED) /
+                        TCP(sport=40000, dport=80, flags="A", seq=1, ack=1) /
+                        Raw(bytes(1460))) for i in range(REPLAYED)]
+        with bench.client.entered():
+            sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            sender.bind(("c0", 0))
+        for i in range(rounds):
+            def recorded():
+                return control("status")["recorder"]["packets"]
+            before = recorded()
+            for frame in frames:
+                sender.send(frame)
+            wait_until(lambda: recorded() >= before + REPLAYED,
+                       "all are recorded")
+            after = control("event.show", last=1)[-1]["seq"]
+            control("owner.failover", name="bench", to="ab"[i % 2 == 0])
+            event = wait_until(
+                lambda: next((e for e in control("event.show", last=9,
+                                                 after=after)
+                              if e["kind"] == "move"), None), "event move")
+            if event["replayed"]["packets"] != REPLAYED:
+                raise RuntimeError(f"not all were replayed: {event}")
+            times.append(event["replayed"]["ms"])
+        sender.close()
+    figures.add("replay_30", times)
 
 
 def group_detect(figures, rounds):
@@ -281,7 +330,7 @@ def group_link(figures, rounds):
 
 
 GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,
-          "detect": group_detect, "link": group_link}
+          "replay": group_replay, "detect": group_detect, "link": group_link}
 
 
 def report(table):

@@ -14,7 +14,7 @@
 #define FRAME_ETH 14
 #define FRAME_TCP 20
 #define FRAME_WORDS 15 /* room for the headers after Ethernet's */
-#define FRAME_MAX 104 /* room for any frame */
+#define FRAME_MAX 1514 /* room for any frame */
 
 #define FRAME_IP(family) ((family) == 4 ? 20 : 40)
 #define FRAME_HEADERS(family) (FRAME_ETH + FRAME_IP(family) + FRAME_TCP)
@@ -42,7 +42,7 @@ struct generator_config {
 	__u8 wait; /* while WINDOW frames are under way */
 	__u8 family; /* 4 or 6 */
 	__u16 eth[FRAME_ETH / 2];
-	__u16 pad;
+	__u16 size; /* of a frame, FRAME_SIZE() at least */
 	__u32 words[FRAME_WORDS]; /* IP and TCP headers of flow 0, but without
 				   * its port and checksums */
 	__u32 ip_sum; /* ones' complement sum of the IPv4 header in `words` */

@@ -129,7 +129,7 @@ static __always_inline void write_payload(void *data, __u64 sequence,
 static __always_inline int generate(struct xdp_md *ctx,
 				    struct generator_state *s, int family)
 {
-	int grown = ctx->data_end - ctx->data - FRAME_SIZE(family);
+	int grown = ctx->data_end - ctx->data - config.size;
 	void *data, *end;
 	__u32 flow;
 

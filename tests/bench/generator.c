@@ -38,7 +38,7 @@ static uint32_t sum16(const void *data, size_t size, uint32_t sum)
 static uint32_t template_ip(uint8_t *at, const struct addr *vip,
 			    struct generator_config *c)
 {
-	uint16_t payload = FRAME_TCP + sizeof(struct frame_payload);
+	uint16_t payload = c->size - FRAME_ETH - FRAME_IP(vip->family);
 	struct addr client;
 
 	addr_parse(&client, vip->family == 4 ? CLIENT4 : CLIENT6);
@@ -76,7 +76,7 @@ static uint32_t template_ip(uint8_t *at, const struct addr *vip,
 static void make_template(struct generator_config *c, const struct addr *vip,
 			  uint16_t port)
 {
-	uint16_t length = FRAME_TCP + sizeof(struct frame_payload);
+	uint16_t length = c->size - FRAME_ETH - FRAME_IP(vip->family);
 	struct ethhdr eth = {
 		.h_dest = { 2, 0, 0, 0, 0, 1 }, /* rewritten, never compared */
 		.h_source = { 2, 0, 0, 0, 0, 2 },
@@ -109,12 +109,15 @@ int generator_load(struct generator *g, const char *objects,
 		.stamp = spec->stamp,
 		.wait = spec->wait,
 		.family = spec->vip.family,
+		.size = spec->payload ? FRAME_HEADERS(spec->vip.family) +
+						spec->payload
+				      : FRAME_SIZE(spec->vip.family),
 	};
 	int err;
 
 	make_template(&config, &spec->vip, spec->port);
 	memset(g, 0, sizeof(*g));
-	g->family = spec->vip.family;
+	g->size = config.size;
 	g->obj = bench_open(objects, "generator", &config, sizeof(config));
 	if (!g->obj)
 		return -EINVAL;
@@ -151,14 +154,13 @@ int generator_aim(const struct generator *g, int program)
 static int run(const struct generator *g, int ifindex, uint32_t repeat,
 	       uint32_t flags)
 {
-	int size = FRAME_SIZE(g->family);
 	uint8_t frame[FRAME_MAX] = { 0 };
 	struct xdp_md ctx = {
-		.data_end = size,
+		.data_end = g->size,
 		.ingress_ifindex = ifindex,
 	};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
-		    .data_size_in = size, .ctx_in = &ctx,
+		    .data_size_in = g->size, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = repeat,
 		    .flags = flags);
 

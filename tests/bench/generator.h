@@ -16,6 +16,7 @@ struct generator_spec {
 	bool sequential;
 	bool stamp;
 	bool wait; /* while the sinks have not caught up */
+	uint16_t payload; /* of TCP, bytes; 0: only what tells frames apart */
 	struct addr vip;
 	uint16_t port; /* of the VIP, host byte order */
 };
@@ -23,7 +24,7 @@ struct generator_spec {
 struct generator {
 	struct bpf_object *obj;
 	int program, under_test, state; /* descriptors, owned by obj */
-	int family;
+	int size; /* of a frame */
 };
 
 /* All return 0 or a negative errno, with a message on standard error. */

@@ -15,12 +15,14 @@
 
 enum program { BARE, LRU, BATON, NR_PROGRAMS };
 
-/* X(NAME, service, flows): what packets come */
+/* X(NAME, service, flows, payload): what packets come */
 #define GENERATORS(X)                                                          \
-	X(ONE4, "bench4", 1)                                                   \
-	X(MANY4, "bench4", MANY)                                               \
-	X(ONE6, "bench6", 1)                                                   \
-	X(MANY6, "bench6", MANY)
+	X(ONE4, "bench4", 1, 0)                                                \
+	X(MANY4, "bench4", MANY, 0)                                            \
+	X(ONE6, "bench6", 1, 0)                                                \
+	X(MANY6, "bench6", MANY, 0)                                            \
+	X(LARGE4, "bench4", 1, 1460)                                           \
+	X(RECORDED4, "recorded4", 1, 1460)
 
 /* X(name, generator, program, the owner's host); the bare one first */
 #define CASES(X)                                                               \
@@ -35,10 +37,12 @@ enum program { BARE, LRU, BATON, NR_PROGRAMS };
 	X(bare_1flow_v6, ONE6, BARE, NULL)                                     \
 	X(xdp_1flow_l2_v6, ONE6, BATON, HOST_A)                                \
 	X(bare_1m_v6, MANY6, BARE, NULL)                                       \
-	X(xdp_1m_l2_v6, MANY6, BATON, HOST_A)
+	X(xdp_1m_l2_v6, MANY6, BATON, HOST_A)                                  \
+	X(plain_1460, LARGE4, BATON, HOST_A)                                   \
+	X(record_1460, RECORDED4, BATON, HOST_A)
 
 enum generator_id {
-#define X(name, service, flows) name,
+#define X(name, service, flows, payload) name,
 	GENERATORS(X)
 #undef X
 		NR_GENERATORS,
@@ -47,8 +51,9 @@ enum generator_id {
 static const struct {
 	const char *service;
 	uint32_t flows;
+	uint16_t payload;
 } generators[] = {
-#define X(name, service, flows) [name] = { service, flows },
+#define X(name, service, flows, payload) [name] = { service, flows, payload },
 	GENERATORS(X)
 #undef X
 };
@@ -184,6 +189,7 @@ static int set_up(struct setup *s, const struct bench_options *o)
 	err = load_yardstick(s, o->objects);
 	for (i = 0; !err && i < NR_GENERATORS; i++) {
 		spec.flows = generators[i].flows;
+		spec.payload = generators[i].payload;
 		err = fill_generator(&s->generator[i], &s->sw, o->objects,
 				     generators[i].service, spec, -1);
 	}
