@@ -22,7 +22,7 @@
  */
 static __always_inline int known_flow(const struct packet *p, __u16 service,
 				      int n, __u32 buckets,
-				      union baton_owner *owner)
+				      union baton_owner *owner, __u32 *owner_id)
 {
 	const struct flow_event event = { .protocol = p->protocol,
 					  .tcp_flags = p->tcp_flags,
@@ -42,6 +42,7 @@ static __always_inline int known_flow(const struct packet *p, __u16 service,
 		return -1;
 	was.word = found.seen;
 	id = was.flow.owner;
+	*owner_id = id;
 	word = bpf_map_lookup_elem(&owners, &id);
 	if (!word)
 		return -1;
@@ -67,6 +68,7 @@ static __always_inline int short_way(struct xdp_md *ctx)
 	union baton_owner owner;
 	struct carriage c;
 	struct packet p;
+	__u32 owner_id;
 	__u16 service;
 
 	if (parse_plain(ctx, &p))
@@ -75,16 +77,17 @@ static __always_inline int short_way(struct xdp_md *ctx)
 	if (!s)
 		return -1;
 	service = s->id;
-	if (p.family == 4
-		    ? known_flow(&p, service, 1, geometry.flow4_buckets, &owner)
-		    : known_flow(&p, service, 3, geometry.flow6_buckets,
-				 &owner))
+	if (p.family == 4 ? known_flow(&p, service, 1, geometry.flow4_buckets,
+				       &owner, &owner_id)
+			  : known_flow(&p, service, 3, geometry.flow6_buckets,
+				       &owner, &owner_id))
 		return -1;
 	if (find_host(owner, &c) || p.ttl <= 1 ||
 	    p.length + c.outer > c.host->mtu)
 		return -1;
 	if (s->flags & BATON_SERVICE_RECORDED && p.protocol == IPPROTO_TCP)
-		return -1;
+		record(ctx, &p, BATON_RECORD_TO_HOST, service, owner_id,
+		       c.host_id);
 	return carry(ctx, &p, &c, service, BATON_FORWARD_FLOW);
 }
 

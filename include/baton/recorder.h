@@ -21,6 +21,8 @@
  *     advanced before anything is written, so nobody had begun to write over
  *     the slot, and the copy is whole.
  *
+ * This relies on stores staying in order, as on x86.
+ *
  * Only TCP is recorded, and no fragments.
  */
 #ifndef BATON_RECORDER_H
