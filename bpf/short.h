@@ -61,34 +61,41 @@ static __always_inline int known_flow(const struct packet *p, __u16 service,
 	return 0;
 }
 
+/* `recorded` is a constant, so that the way of others has no trace of it. */
+static __always_inline int known_way(struct xdp_md *ctx, const struct packet *p,
+				     __u16 service, const int recorded)
+{
+	union baton_owner owner;
+	struct carriage c;
+	__u32 owner_id;
+
+	if (p->family == 4 ? known_flow(p, service, 1, geometry.flow4_buckets,
+					&owner, &owner_id)
+			   : known_flow(p, service, 3, geometry.flow6_buckets,
+					&owner, &owner_id))
+		return -1;
+	if (find_host(owner, &c) || p->ttl <= 1 ||
+	    p->length + c.outer > c.host->mtu)
+		return -1;
+	if (recorded)
+		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id,
+		       c.host_id);
+	return carry(ctx, p, &c, service, BATON_FORWARD_FLOW);
+}
+
 /* An XDP action, or -1. */
 static __always_inline int short_way(struct xdp_md *ctx)
 {
 	const struct baton_service *s;
-	union baton_owner owner;
-	struct carriage c;
 	struct packet p;
-	__u32 owner_id;
-	__u16 service;
 
 	if (parse_plain(ctx, &p))
 		return -1;
 	s = recall_service(&p);
 	if (!s)
 		return -1;
-	service = s->id;
-	if (p.family == 4 ? known_flow(&p, service, 1, geometry.flow4_buckets,
-				       &owner, &owner_id)
-			  : known_flow(&p, service, 3, geometry.flow6_buckets,
-				       &owner, &owner_id))
-		return -1;
-	if (find_host(owner, &c) || p.ttl <= 1 ||
-	    p.length + c.outer > c.host->mtu)
-		return -1;
-	if (s->flags & BATON_SERVICE_RECORDED && p.protocol == IPPROTO_TCP)
-		record(ctx, &p, BATON_RECORD_TO_HOST, service, owner_id,
-		       c.host_id);
-	return carry(ctx, &p, &c, service, BATON_FORWARD_FLOW);
+	return s->flags & BATON_SERVICE_RECORDED ? known_way(ctx, &p, s->id, 1)
+						 : known_way(ctx, &p, s->id, 0);
 }
 
 #endif

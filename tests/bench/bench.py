@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Measure, say how it compares with the goals, and write the figures down.
 
-    bench.py [--out FILE] [--strict] [--rounds N] [xdp|live|move|detect|link]...
+    bench.py [--out FILE] [--strict] [--rounds N] [GROUP]...
 
 The file maps names to {"value", "unit", "min", "median", "rounds"}. `value` is
 the minimum of all rounds for what a packet costs, since whatever disturbs a
