@@ -30,7 +30,7 @@ DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libbpf-dev libxdp-dev libuv1-dev libyaml-dev libjansson-dev libmnl-dev \
 	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
 	libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
-	pyflakes3 iproute2 ethtool iputils-ping procps curl nginx-light mandoc \
+	pyflakes3 iproute2 iptables ethtool iputils-ping procps curl nginx-light mandoc \
 	frr bird2 openssl
 
 CFLAGS ?= -O2 -g
@@ -61,9 +61,7 @@ BPF_OBJS := $(BPF_SRCS:%.c=$(O)/%.o)
 TEST_BPF_OBJS := $(TEST_BPF_SRCS:%.c=$(O)/%.o)
 SKELS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
 
-COMPONENTS := batond baton baton-host
-# of which there are parts, but no program yet
-PARTS := baton-proxy
+COMPONENTS := batond baton baton-host baton-proxy
 # what applications link
 LIBBATON_SRCS := $(wildcard user/libbaton/*.c)
 LIBBATON := $(O)/libbaton.a $(O)/libbaton.so
@@ -71,6 +69,7 @@ LIB_SRCS := $(wildcard user/lib/*.c)
 # the link, for those who speak it; its keys, also for who makes them
 LINK_SRCS := $(wildcard user/lib/link/*.c)
 baton_SRCS := user/lib/link/link_key.c
+baton-proxy_SRCS := $(LINK_SRCS)
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 

@@ -9,7 +9,8 @@ import pytest
 from harness import abi
 from harness.lab import BUILD, ROOT
 
-MAN = {"batond": "batond.8", "baton": "baton.8", "baton-host": "baton-host.8"}
+MAN = {"batond": "batond.8", "baton": "baton.8", "baton-host": "baton-host.8",
+       "baton-proxy": "baton-proxy.8"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -162,6 +163,17 @@ def test_every_key_of_a_host_is_in_the_manual():
     assert not missing
 
 
+def test_every_key_of_a_proxy_is_in_the_manual():
+    schema = read("user/baton-proxy/config.c")
+    keys = set(re.findall(r'(?:SERVICE|PEER|PROXY)\(\w+, "(\w+)"', schema))
+    keys |= set(re.findall(r'YAML_LIST\([^"]*"(\w+)"', schema))
+    assert {"node", "services", "on_standby_loss"} <= keys
+    text = read("docs/man/baton-proxy.8")
+    missing = {k for k in keys
+               if not re.search(rf"\bCm {k.replace('_', '-')}\b", text)}
+    assert not missing
+
+
 # --- manual pages, links, targets --------------------------------------------
 
 @pytest.mark.parametrize("program", MAN)
@@ -201,7 +213,7 @@ def test_sources_that_are_named_exist(page):
     """`bpf/parse.h` and the like; of architecture.md also `parse.h` alone."""
     here = {p.name for folder in ("bpf", "include/baton", "user/lib",
                                   "user/lib/link", "user/batond",
-                                  "user/baton-host",
+                                  "user/baton-host", "user/baton-proxy",
                                   "user/baton")
             for p in (ROOT / folder).iterdir()}
     for name in quoted(page.read_text()):

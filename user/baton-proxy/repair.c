@@ -56,10 +56,12 @@ static int do_buffers(int fd, const struct repair_socket *r)
 {
 	int err = 0;
 
+	/* whatever the system's limits: CAP_NET_ADMIN is there anyway */
 	if (r->send_buffer)
-		err = set_int(fd, SOL_SOCKET, SO_SNDBUF, r->send_buffer);
+		err = set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, r->send_buffer);
 	if (!err && r->receive_buffer)
-		err = set_int(fd, SOL_SOCKET, SO_RCVBUF, r->receive_buffer);
+		err = set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE,
+			      r->receive_buffer);
 	/* What the other end sends as urgent is part of the stream. */
 	return err ?: set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }

@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "bfd_show.h"
+#include "supervisor.h"
 #include "tell.h"
 
 /* --- the store -------------------------------------------------------------- */
@@ -323,6 +324,8 @@ static json_t *by_hand(struct batond *b, const char *owner, uint16_t id,
 					moves, tell_move_json(b, &b->notes[i]));
 	}
 	prober_unlock(&b->prober);
+	if (!err)
+		supervisor_wake(b); /* it tells the hosts */
 	if (!err)
 		return moves;
 	json_decref(moves);

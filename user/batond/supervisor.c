@@ -395,3 +395,19 @@ int supervisor_watch(struct batond *b)
 		      ?: uv_timer_init(&b->loop, &s->look);
 	return err ?: uv_timer_start(&s->look, on_look, LOOK_MS, LOOK_MS);
 }
+
+void supervisor_wake(const struct batond *b)
+{
+	struct sockaddr_un at;
+	socklen_t len;
+	int s;
+
+	if (prober_address(b->dp.dir, &at, &len))
+		return;
+	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s < 0)
+		return;
+	if (connect(s, (struct sockaddr *)&at, len))
+		log_debug("prober: not woken: %s", strerror(errno));
+	close(s);
+}

@@ -49,6 +49,10 @@ int supervisor_start(struct batond *b, char why[SUPERVISOR_WHY]);
 /* From now on its end is noticed, and what it notes is told. */
 int supervisor_watch(struct batond *b);
 
+/* The prober is to look at once at what has changed, not when its next probe is
+ * due: that somebody calls is enough for it to wake up. */
+void supervisor_wake(const struct batond *b);
+
 /* End the prober of these maps, if there is one. 0 or a negative errno. */
 int supervisor_end_prober(const char *bpffs);
 

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Many clients of origin.py in one process, each busy all the time, who check
+every byte and note every pause. A process of its own, so that nothing that the
+test does disturbs what is measured."""
+
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import random
+import select
+import socket
+import time
+
+from origin import digest_of
+
+KINDS = "upload", "download", "rr"
+SIZE = 2 << 20  # bytes of a transfer
+PAUSE = 1e-3  # s: what is shorter is not noted
+PIECE = 1 << 16
+SEEDS = 8
+HUNG = 15  # s without any progress
+
+
+class Connection:
+    """Transfers of one kind, one after the other."""
+
+    def __init__(self, sock, kind, number):
+        self.socket, self.kind, self.number = sock, kind, number
+        self.last = time.monotonic()
+        self.pauses = []  # (from, until)
+        self.done = 0
+        self.wrong = None
+        self.out = b""
+        self.begin()
+
+    def begin(self):
+        """Another transfer; whether there is one."""
+        self.seed = (self.number + self.done) % SEEDS
+        self.got = b""
+        self.at = 0
+        if self.kind == "upload":
+            self.out = b"put %d\n" % SIZE + DATA[self.seed]
+            self.sent = 0
+        elif self.kind == "download":
+            self.out = b"get %d %d\n" % (SIZE, self.seed)
+            self.sent = 0
+        else:
+            self.out = b"echo %d\n" % self.done
+            self.sent = 0
+
+    def progress(self):
+        now = time.monotonic()
+        if now - self.last > PAUSE:
+            self.pauses.append((self.last, now))
+        self.last = now
+
+    def write(self):
+        while self.sent < len(self.out):
+            n = self.socket.send(
+                memoryview(self.out)[self.sent:self.sent + PIECE])
+            self.sent += n
+            self.progress()
+
+    def read(self):
+        piece = self.socket.recv(PIECE)
+        self.progress()
+        if not piece:
+            raise EOFError("the end of the stream")
+        if self.kind == "download":
+            expected = DATA[self.seed][self.at:self.at + len(piece)]
+            if piece != expected:
+                raise ValueError(f"bytes {self.at}.. are not the server's")
+            self.at += len(piece)
+            return self.at == SIZE
+        self.got += piece
+        if not self.got.endswith(b"\n"):
+            return False
+        right = self.out if self.kind == "rr" else DIGESTS[self.seed]
+        if self.got != right:
+            raise ValueError(f"answer {self.got!r}")
+        return True
+
+    def step(self, stopping):
+        """Do what can be done; whether it has ended."""
+        try:
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    self.write()  # an end may come all the same
+                if self.read():
+                    self.done += 1
+                    if stopping:
+                        return True
+                    self.begin()
+        except BlockingIOError:
+            return False
+        except ConnectionError as e:
+            self.wrong = "reset", str(e)
+        except (EOFError, ValueError) as e:
+            self.wrong = "corrupt", str(e)
+        return True
+
+
+DATA, DIGESTS = [], []
+
+
+def prepare():
+    for seed in range(SEEDS):
+        source = random.Random(seed)
+        DATA.append(b"".join(source.randbytes(1 << 16)
+                             for _ in range(SIZE >> 16)))
+        DIGESTS.append(digest_of(seed, SIZE).encode() + b"\n")
+        assert hashlib.sha256(DATA[-1]).hexdigest().encode() + b"\n" == \
+            DIGESTS[-1]
+
+
+def work(sockets, pipe):
+    poll = select.epoll()
+    connections = {}
+    for number, (sock, kind) in enumerate(sockets):
+        sock.setblocking(False)
+        connections[sock.fileno()] = Connection(sock, kind, number)
+        poll.register(sock, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
+    poll.register(pipe, select.EPOLLIN)
+    live = dict(connections)
+    stopping = False
+    pipe.send("ready")
+    while live:
+        for fd, _ in poll.poll(0.5):
+            if fd == pipe.fileno():
+                pipe.recv()
+                stopping = True
+                poll.unregister(fd)
+            elif fd in live and live[fd].step(stopping):
+                poll.unregister(fd)
+                del live[fd]
+        now = time.monotonic()
+        for fd, c in list(live.items()):
+            if now - c.last > HUNG:
+                c.wrong = "hung", f"{c.kind} {c.number} at {c.at} {c.sent}"
+                poll.unregister(fd)
+                del live[fd]
+    pipe.send(json.dumps([{"kind": c.kind, "done": c.done, "wrong": c.wrong,
+                           "pauses": c.pauses, "last": c.last}
+                          for c in connections.values()]))
+
+
+class Crowd:
+    def __init__(self, connect, kinds):
+        """connect(): a new connection; kinds: what each one does."""
+        if not DATA:
+            prepare()
+        sockets = []
+        for kind in kinds:
+            s = connect()
+            # small, so that what is written is soon what is acknowledged
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+            sockets.append((s, kind))
+        context = multiprocessing.get_context("fork")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(sockets, theirs),
+                                       daemon=True)
+        self.process.start()
+        for s, _ in sockets:
+            s.close()
+        assert self.pipe.recv() == "ready"
+
+    def stop(self):
+        """Let every transfer end; what each connection has to tell."""
+        with contextlib.suppress(BrokenPipeError):  # all have failed
+            self.pipe.send("stop")
+        assert self.pipe.poll(120), "the clients do not end"
+        told = json.loads(self.pipe.recv())
+        self.process.join()
+        return told
+
+
+def stall(connection, at):
+    """How long after this moment the connection made no progress, in s."""
+    for begin, end in connection["pauses"]:
+        if begin <= at < end:
+            return end - at
+    return 0.0

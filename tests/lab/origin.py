@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A server behind the proxy, which knows nothing of it: origin.py ADDRESS PORT
+
+    get N SEED     N bytes made from the seed
+    put N          takes N bytes, answers with their SHA-256
+    echo           answers every line with the same line
+    (until)        half-closed: it answers what it was asked, then ends, too
+"""
+
+import asyncio
+import functools
+import hashlib
+import random
+import sys
+
+
+def stream(seed, n):
+    """n bytes that are the seed's, in pieces."""
+    pieces = random.Random(seed)
+    while n > 0:
+        piece = pieces.randbytes(min(n, 1 << 16))
+        n -= len(piece)
+        yield piece
+
+
+@functools.lru_cache(16)
+def kept(seed, n):
+    return list(stream(seed, n))
+
+
+def pieces(seed, n):
+    return kept(seed, n) if n <= 4 << 20 else stream(seed, n)
+
+
+def digest_of(seed, n):
+    digest = hashlib.sha256()
+    for piece in stream(seed, n):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+async def serve(reader, writer):
+    try:
+        while True:
+            words = (await reader.readline()).split()
+            if not words:
+                break
+            if words[0] == b"get":
+                for piece in pieces(int(words[2]), int(words[1])):
+                    writer.write(piece)
+                    await writer.drain()
+            elif words[0] == b"put":
+                digest, left = hashlib.sha256(), int(words[1])
+                while left:
+                    piece = await reader.read(min(left, 1 << 18))
+                    if not piece:
+                        return
+                    digest.update(piece)
+                    left -= len(piece)
+                writer.write(digest.hexdigest().encode() + b"\n")
+            elif words[0] == b"echo":
+                writer.write(b" ".join(words) + b"\n")
+            await writer.drain()
+        writer.write_eof()
+    except ConnectionError as e:
+        print("reset", e, flush=True)
+    finally:
+        writer.close()
+
+
+async def main(address, port):
+    server = await asyncio.start_server(serve, address, port, backlog=4096)
+    print("ready", flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The network of network.py with a baton-proxy on every host, and a server
+that clients reach through them:
+
+    client c0 --- s0 switch s1 --- h0 host a, baton-proxy
+    server            (c0)  s2 --- h0 host b, baton-proxy
+"""
+
+import hashlib
+import json
+import signal
+import sys
+from pathlib import Path
+
+from harness.lab import BUILD, run
+
+from network import CLIENT, Network, near, vip
+from origin import stream
+
+HERE = Path(__file__).resolve().parent
+PORT = 8000  # of the service
+ORIGIN = 8080  # of the server
+SOURCE = 110  # the VIP that the proxy speaks from to the server
+OWNER = "role-a"
+
+
+class Proxies(Network):
+    def __init__(self, lab, hosts=("a", "b"), **options):
+        super().__init__(lab, hosts, vips=[vip(f, n) for f in (4, 6)
+                                           for n in (10, SOURCE)], **options)
+        self.keys, self.public, self.proxies, self.marks = {}, {}, {}, {}
+        for name, host in self.hosts.items():
+            path = lab.dir / f"{name}.key"
+            self.public[name] = run(BUILD / "baton", "key", "new",
+                                    path).stdout.split()[-1]
+            self.keys[name] = path
+            for family, net in (4, "10.0.0.0/16"), (6, "2001:db8:0::/48"):
+                host.ns.ip("route", "add", net, "via",
+                           near(family, host.number, 1))
+
+    def start(self, config=None, **options):
+        others = [n for n in self.hosts if n != "a"]
+        owners = [{"name": OWNER, "host": "a", "standbys": others}]
+        services = [
+            {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
+             "port": "any", "owners": [OWNER]}
+            for f in (4, 6) for what, n in (("web", 10), ("back", SOURCE))]
+        super().start(config or self.config(owners, services), **options)
+        self.origins = {}
+        for family in (4, 6):
+            origin = self.lab.start(self.client, sys.executable,
+                                    HERE / "origin.py", CLIENT[family],
+                                    ORIGIN)
+            origin.wait_output("ready")
+            self.origins[family] = origin
+
+    def proxy_config(self, name, **more):
+        host = self.hosts[name]
+        return {
+            "node": name, "key": str(self.keys[name]),
+            "agent": str(host.pins),
+            "address": near(4, host.number, 2),
+            "peers": [{"name": n, "key": self.public[n],
+                       "address": near(4, h.number, 2)}
+                      for n, h in self.hosts.items() if n != name],
+            "services": [
+                {"name": f"web{f}", "vip": vip(f), "port": PORT,
+                 "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
+                 "source": vip(f, SOURCE), **more} for f in (4, 6)]}
+
+    def start_proxy(self, name, **more):
+        for other, proxy in self.proxies.items():
+            self.marks[other, name] = len(proxy.output)
+            self.marks[name, other] = 0
+        path = self.lab.file(f"{name}-proxy.yaml",
+                             json.dumps(self.proxy_config(name, **more)))
+        proxy = self.lab.start(self.hosts[name].ns, BUILD / "baton-proxy",
+                               "--config", path, "--verbose")
+        proxy.wait_output("is ready")
+        self.proxies[name] = proxy
+        return proxy
+
+    def start_proxies(self, **more):
+        for name in self.hosts:
+            self.start_proxy(name, **more)
+        if more.get("policy") != "none":
+            self.wait_protected()
+
+    def wait_protected(self, owner="a", standby="b"):
+        """The owner's proxy has been told that the standby, as it runs now,
+        stores all of it."""
+        proxy = self.proxies[owner]
+        mark = self.marks.get((owner, standby), 0)
+        proxy.wait_for(lambda: all(
+            f"{service}: {standby} has everything" in proxy.output[mark:]
+            for service in ("web4", "web6")), "protection")
+
+    def kill(self, name):
+        self.proxies[name].popen.send_signal(signal.SIGKILL)
+        self.proxies[name].popen.wait()
+
+
+    def move(self, name):
+        self.batond.control("owner.failover", name=OWNER, to=name)
+
+    def client_socket(self, family=4):
+        return self.connection(family, 10, PORT)
+
+
+class Stream:
+    """One client's transfer, a step at a time."""
+
+    def __init__(self, network, family=4):
+        self.socket = network.client_socket(family)
+
+    def upload(self, n, seed=1, step=None):
+        digest = hashlib.sha256()
+        self.socket.sendall(b"put %d\n" % n)
+        for i, piece in enumerate(stream(seed, n)):
+            if step:
+                step(i)
+            self.socket.sendall(piece)
+            digest.update(piece)
+        with self.socket.makefile() as answers:
+            assert answers.readline().strip() == digest.hexdigest()
+
+    def download(self, n, seed=1, step=None):
+        self.socket.sendall(b"get %d %d\n" % (n, seed))
+        expected, got = hashlib.sha256(), hashlib.sha256()
+        for piece in stream(seed, n):
+            expected.update(piece)
+        left, i = n, 0
+        while left:
+            piece = self.socket.recv(min(left, 1 << 16))
+            assert piece, f"the end, {left} bytes too soon"
+            got.update(piece)
+            left -= len(piece)
+            i += 1
+            if step:
+                step(i)
+        assert got.hexdigest() == expected.hexdigest()
+
+    def echo(self, text):
+        self.socket.sendall(b"echo %d\n" % text)
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = self.socket.recv(100)
+            assert piece, "closed"
+            line += piece
+        assert line == b"echo %d\n" % text

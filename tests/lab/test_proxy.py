@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rows P1 to P5: connections through baton-proxy, and what becomes of them when
+it dies."""
+
+import random
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+from harness.lab import Lab, wait_until
+
+from crowd import KINDS, Crowd
+from proxies import OWNER, Proxies, Stream
+
+KILLS = 50
+BYTES_ACKED = 120  # offset in struct tcp_info
+
+families = pytest.mark.parametrize("family", [4, 6])
+
+
+@pytest.fixture
+def network():
+    with Lab("proxy") as lab:
+        network = Proxies(lab)
+        network.start()
+        yield network
+
+
+def acked(s):
+    """Bytes of a socket that the other end has acknowledged."""
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return struct.unpack_from("=Q", info, BYTES_ACKED)[0]
+
+
+# --- relaying -----------------------------------------------------------------
+
+@families
+@pytest.mark.parametrize("policy", ["none", "stored"])
+def test_p1_relay(network, family, policy):
+    if policy == "none":
+        network.start_proxy("a", policy=policy)
+    else:
+        network.start_proxies(policy=policy)
+    Stream(network, family).download(20 << 20)
+    Stream(network, family).upload(20 << 20)
+    s = Stream(network, family)
+    for i in range(100):
+        s.echo(i)
+
+
+@pytest.mark.parametrize("policy", ["none", "stored"])
+def test_p1_half_close(network, policy):
+    """Either direction ends by itself."""
+    network.start_proxies(policy=policy)
+    with network.client_socket() as s:
+        s.sendall(b"get 3000000 1\n")
+        s.shutdown(socket.SHUT_WR)
+        n = 0
+        while piece := s.recv(1 << 16):
+            n += len(piece)
+    assert n == 3000000
+
+
+def test_p1_back_pressure(network):
+    """A client that does not read stops the server, and costs no memory
+    without end."""
+    network.start_proxies()
+    with network.client_socket() as s:
+        s.sendall(b"get 200000000 1\n")
+        wait_until(lambda: s.recv(1, socket.MSG_PEEK), "the first bytes")
+        status = network.proxies["b"].popen.pid
+        sizes = []
+
+        def settled():
+            with open(f"/proc/{status}/statm", encoding="ascii") as f:
+                sizes.append(int(f.read().split()[1]) * 4096)
+            return len(sizes) > 200 and sizes[-1] == sizes[-100]
+        wait_until(settled, "the standby's memory grows no more")
+        assert sizes[-1] < 100 << 20
+
+
+def test_p1_server_that_refuses(network):
+    network.start_proxies()
+    network.origins[4].popen.kill()
+    network.origins[4].popen.wait()
+    with pytest.raises(ConnectionResetError):
+        with network.client_socket() as s:
+            s.sendall(b"echo 1\n")
+            s.recv(100)
+
+
+# --- withholding --------------------------------------------------------------
+
+@pytest.mark.parametrize("policy", ["stored", "sent"])
+def test_p2_nothing_is_acknowledged_that_is_not_stored(network, policy):
+    """The standby stops: what a client sends from then on is acknowledged only
+    if nobody waits for it."""
+    network.start_proxies(policy=policy)
+    with network.client_socket() as s:
+        s.sendall(b"echo 1\n")
+        assert s.recv(100) == b"echo 1\n"
+        before = acked(s)
+        network.proxies["b"].popen.send_signal(signal.SIGSTOP)
+        s.sendall(b"echo 2\n")
+        if policy == "sent":
+            assert s.recv(100) == b"echo 2\n"
+            return
+        s.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            s.recv(100)
+        assert acked(s) == before
+        network.proxies["b"].popen.send_signal(signal.SIGCONT)
+        s.settimeout(10)
+        assert s.recv(100) == b"echo 2\n"
+
+
+@pytest.mark.parametrize("choice", ["go-on", "stall"])
+def test_p7_standby_lost(network, choice):
+    """Without a standby connections go on unprotected, or wait for one."""
+    network.start_proxies(**{"on-standby-loss": choice})
+    s = Stream(network)
+    s.echo(1)
+    network.kill("b")
+    network.proxies["a"].wait_output("no standby any more")
+    if choice == "go-on":
+        s.echo(2)
+    else:
+        s.socket.sendall(b"echo 2\n")
+        s.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            s.socket.recv(100)
+        s.socket.settimeout(10)
+    network.start_proxy("b")
+    network.wait_protected()
+    if choice == "stall":
+        assert s.socket.recv(100) == b"echo 2\n"
+    # what began without it is protected as well now
+    network.kill("a")
+    network.move("b")
+    s.echo(3)
+
+
+# --- taking over --------------------------------------------------------------
+
+def killed(network):
+    network.kill("a")
+    network.move("b")
+
+
+def link_cut(network):
+    network.hosts["a"].ns.ip("link", "set", "h0", "down")
+
+
+def deaf(network):
+    network.hosts["a"].deafen()
+
+
+def by_hand(network):
+    network.move("b")
+
+
+@families
+@pytest.mark.parametrize("what", ["download", "upload"])
+@pytest.mark.parametrize("fault", [killed, link_cut, deaf, by_hand],
+                         ids=lambda f: f.__name__)
+def test_p5_in_the_middle(network, family, what, fault):
+    """The proxy, or its whole host, is gone in the middle of a transfer; or
+    somebody moves it."""
+    network.start_proxies()
+    s = Stream(network, family)
+
+    def step(i):
+        if i == 100:
+            fault(network)
+    getattr(s, what)(20 << 20, step=step)
+    s.echo(1)
+    assert network.owner(OWNER)["host"] == "b"
+
+
+def test_p5_half_closed(network):
+    """The client has said all before the proxy dies."""
+    network.start_proxies()
+    with network.client_socket() as s:
+        s.sendall(b"get 20000000 1\n")
+        s.shutdown(socket.SHUT_WR)
+        n = 0
+        while piece := s.recv(1 << 16):
+            if n < 5000000 <= n + len(piece):
+                killed(network)
+            n += len(piece)
+    assert n == 20000000
+
+
+def test_p5_restarted_in_place(network):
+    """Killed and started again before anybody is told: its standby gives it
+    back what it had."""
+    network.start_proxies()
+    s = Stream(network)
+    s.echo(1)
+    network.kill("a")
+    network.start_proxy("a")
+    s.echo(2)
+    assert network.owner(OWNER)["host"] == "a"
+    network.wait_protected()
+    killed(network)
+    s.echo(3)
+
+
+def test_p5_new_connections_after_it(network):
+    network.start_proxies()
+    killed(network)
+    s = Stream(network)
+    s.download(1 << 20)
+    s.upload(1 << 20)
+
+
+def kill_again_and_again(network, kills, pause=0.1, seed=1):
+    """Kill whoever plays the owner, start it again, and so on; what the
+    clients saw."""
+    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
+              for f in (4, 6)]
+    choice = random.Random(seed)
+    active, standby = "a", "b"
+    for _ in range(kills):
+        time.sleep(choice.uniform(0, pause))  # at any moment
+        network.kill(active)
+        network.move(standby)
+        network.start_proxy(active)
+        active, standby = standby, active
+        network.wait_protected(active, standby)
+    return [c for crowd in crowds for c in crowd.stop()]
+
+
+def test_p5_kills(network):
+    """There and back, at any moment: no reset, no wrong byte, no connection
+    that hangs."""
+    network.start_proxies()
+    told = kill_again_and_again(network, KILLS)
+    assert not [c["wrong"] for c in told if c["wrong"]]
+    assert all(c["done"] for c in told)
+
+
+def test_p5_without_the_gate(network):
+    """The same, but what the kernel of a dead proxy says is let out."""
+    network.start_proxies()
+    crowd = Crowd(network.client_socket, KINDS)
+    network.hosts["a"].ns.run("iptables-legacy", "-F", "BATON-PROXY-OUT")
+    network.kill("a")
+    # the switch does not fence it yet, as nobody has noticed
+    wait_until(lambda: not crowd.process.is_alive() or crowd.pipe.poll(),
+               "the clients hear of it")
+    told = crowd.stop()
+    assert all(c["wrong"] for c in told)

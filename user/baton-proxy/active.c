@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <netinet/in.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "proxy.h"
+
+/* A standby that is behind by so much with what was acknowledged only keeps
+ * bytes that nobody needs. */
+#define TELL_EVERY (128u << 10)
+
+#define AT_ONCE 256 /* packets, before the rest of the loop has its turn */
+
+/* --- whose is it? -------------------------------------------------------------- */
+
+static bool is_at(const __be32 at[4], uint8_t family, const struct addr *a)
+{
+	return a->family == family && !memcmp(at, a->word, sizeof(a->word));
+}
+
+/* The service of a connection that is not known; *which side of it. */
+struct service *active_service(struct proxy *p, const struct tuple *t,
+			       int *which)
+{
+	for (size_t i = 0; i < p->config->nr_services; i++) {
+		const struct config_service *c = &p->config->services[i];
+
+		*which = CLIENT;
+		if (t->local_port == c->port &&
+		    is_at(t->local, t->family, &c->vip))
+			return &p->service[i];
+		*which = SERVER;
+		if (t->remote_port == c->server_port &&
+		    is_at(t->local, t->family, &c->source) &&
+		    is_at(t->remote, t->family, &c->server))
+			return &p->service[i];
+	}
+	return NULL;
+}
+
+static bool plays(const struct service *s)
+{
+	return s->role == BATON_LINK_ROLE_OWNER && !s->fresh;
+}
+
+static bool may_go(const struct service *s)
+{
+	return s->config->on_loss == ON_LOSS_GO_ON;
+}
+
+/* --- what comes in ---------------------------------------------------------------- */
+
+static struct side *find_side(struct proxy *p, const struct segment *s,
+			      struct service **service)
+{
+	struct side *side = replica_find(&p->replica, &s->tuple);
+	struct conn *c;
+	int which;
+
+	if (side) {
+		*service = &p->service[side_conn(side)->service];
+		return side;
+	}
+	*service = active_service(p, &s->tuple, &which);
+	if (!*service || !plays(*service) || which != CLIENT ||
+	    (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN)
+		return NULL;
+	if (p->replica.nr[(*service)->index] >=
+	    (*service)->config->connections) {
+		p->count.refused++;
+		return NULL;
+	}
+	c = replica_add(&p->replica, (*service)->index, &s->tuple);
+	if (!c)
+		return NULL;
+	c->synced = p->guardian && !(*service)->syncing;
+	return &c->side[CLIENT];
+}
+
+/* Is the standby to know of it at once? */
+static bool is_news(const struct side *side, const struct segment *s,
+		    bool was_open)
+{
+	return s->length ||
+	       s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST) ||
+	       !was_open || side->track.end_acked ||
+	       side->track.acked - side->told >= TELL_EVERY;
+}
+
+/* May the packet go on only when all before it is stored? */
+static bool must_wait(const struct service *service, const struct segment *s,
+		      bool was_open)
+{
+	if (service->config->policy != POLICY_STORED)
+		return false;
+	return s->length || !was_open ||
+	       s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
+}
+
+/* There is no socket for it yet; what it brought is known now. It may be the
+ * answer that the takeover waits for. False: the connection is gone. */
+static bool use_up(struct proxy *p, struct side *side, const struct segment *s,
+		   uint32_t id)
+{
+	queue_drop(&p->in, id);
+	return !takeover_awaits(p, side, s) || takeover_answer(p, side);
+}
+
+/* A segment that the replica knows now. `stored`: the standby will, when it has
+ * confirmed what was sent. False: the connection is gone. */
+static bool deliver(struct proxy *p, const struct service *service,
+		    struct side *side, const struct segment *s, uint32_t id,
+		    bool wait, bool stored)
+{
+	p->count.unconfirmed += !stored;
+	if (wait && !stored && !may_go(service)) {
+		queue_drop(&p->in, id);
+	} else if (takeover_lacks(side)) {
+		return use_up(p, side, s, id);
+	} else if (wait && stored && p->guardian) {
+		p->count.held++;
+		if (queue_wait(&p->in, id, p->sent, may_go(service)))
+			queue_drop(&p->in, id);
+	} else {
+		queue_accept(&p->in, id);
+	}
+	return true;
+}
+
+static void take_in(struct proxy *p, struct service *service, struct side *side,
+		    const struct segment *s, const struct queued *q)
+{
+	struct conn *c = side_conn(side);
+	bool was_open = track_is_open(&side->track), stored = c->synced;
+	enum track_verdict verdict;
+
+	c->touched = clock_ns();
+	verdict = replica_in(side, s, REPLICA_ROOM);
+	if (verdict == TRACK_DROP) {
+		p->count.no_room++;
+		queue_drop(&p->in, q->id);
+		return;
+	}
+	/* what tells nothing new is stored with what was sent before */
+	if (stored && verdict == TRACK_TAKEN && is_news(side, s, was_open)) {
+		stored = guard_send(service, MESSAGE_IN, q->packet, q->len);
+		side->told = side->track.acked;
+	}
+	if (deliver(p, service, side, s, q->id, must_wait(service, s, was_open),
+		    stored) &&
+	    replica_is_over(c) && !c->takeover)
+		replica_remove(&p->replica, c);
+}
+
+static void on_in(void *arg, const struct queued *q)
+{
+	struct proxy *p = arg;
+	struct service *service;
+	struct side *side;
+	struct segment s;
+
+	/* what the kernel would not take must not change anything either */
+	if (segment_parse(&s, q->packet, q->len, true) ||
+	    (!q->verified && !segment_is_sound(q->packet, q->len))) {
+		queue_drop(&p->in, q->id);
+		return;
+	}
+	side = find_side(p, &s, &service);
+	if (service && !plays(service)) {
+		p->count.silenced++;
+		queue_drop(&p->in, q->id);
+	} else if (!side) {
+		queue_accept(&p->in, q->id);
+	} else {
+		take_in(p, service, side, &s, q);
+	}
+}
+
+/* --- what goes out ------------------------------------------------------------------ */
+
+/* A SYN-ACK waits until the standby knows the connection; so does the end of
+ * one. A FIN says what the replica knows already. */
+static void take_out(struct proxy *p, struct service *service,
+		     struct side *side, const struct segment *s,
+		     const struct queued *q)
+{
+	struct conn *c = side_conn(side);
+	bool stored = false;
+
+	if (s->flags & (SEGMENT_SYN | SEGMENT_RST)) {
+		track_out(&side->track, s);
+		if (c->synced)
+			stored = guard_send(service, MESSAGE_OUT, q->packet,
+					    q->len);
+		if (!stored && !may_go(service))
+			queue_drop(&p->out, q->id);
+		else if (!stored ||
+			 queue_wait(&p->out, q->id, p->sent, may_go(service)))
+			queue_accept(&p->out, q->id);
+	} else {
+		queue_accept(&p->out, q->id);
+	}
+	if (replica_is_over(c) && !c->takeover)
+		replica_remove(&p->replica, c);
+}
+
+static void on_out(void *arg, const struct queued *q)
+{
+	struct proxy *p = arg;
+	struct service *service;
+	struct side *side;
+	struct segment s;
+	int which;
+
+	if (segment_parse(&s, q->packet, q->len, false)) {
+		queue_drop(&p->out, q->id);
+		return;
+	}
+	side = replica_find(&p->replica, &s.tuple);
+	service = side ? &p->service[side_conn(side)->service]
+		       : active_service(p, &s.tuple, &which);
+	if (service && !plays(service)) {
+		p->count.silenced++;
+		queue_drop(&p->out, q->id);
+	} else if (side) {
+		take_out(p, service, side, &s, q);
+	} else {
+		queue_accept(&p->out, q->id);
+	}
+}
+
+/* --- the queues ----------------------------------------------------------------------- */
+
+void active_release(struct proxy *p, uint64_t sequence)
+{
+	queue_release(&p->in, sequence);
+	queue_release(&p->out, sequence);
+}
+
+static void on_poll_in(uv_poll_t *poll, int status, int events)
+{
+	struct proxy *p = poll->data;
+
+	(void)status;
+	(void)events;
+	queue_read(&p->in, on_in, p, AT_ONCE);
+}
+
+static void on_poll_out(uv_poll_t *poll, int status, int events)
+{
+	struct proxy *p = poll->data;
+
+	(void)status;
+	(void)events;
+	queue_read(&p->out, on_out, p, AT_ONCE);
+}
+
+int active_open(struct proxy *p, char *why, size_t size)
+{
+	int err = queue_open(&p->in, p->config->queue, why, size);
+
+	if (err)
+		return err;
+	err = queue_open(&p->out, p->config->queue + 1, why, size);
+	if (err)
+		return err;
+	uv_poll_init(p->loop, &p->poll_in, queue_fd(&p->in));
+	uv_poll_init(p->loop, &p->poll_out, queue_fd(&p->out));
+	p->poll_in.data = p;
+	p->poll_out.data = p;
+	uv_poll_start(&p->poll_in, UV_READABLE, on_poll_in);
+	uv_poll_start(&p->poll_out, UV_READABLE, on_poll_out);
+	return 0;
+}

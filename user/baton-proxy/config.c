@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/yaml.h"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+static const char *check_path(const void *value)
+{
+	const char *path = *(char *const *)value;
+
+	return *path == '/' ? NULL : "a path that starts with /";
+}
+
+static const char *check_unicast(const void *value)
+{
+	return addr_is_unicast(value) ? NULL
+				      : "the unicast address of one machine";
+}
+
+static bool is_protected(const void *object)
+{
+	const struct config_service *s = object;
+
+	return s->policy != POLICY_NONE;
+}
+
+static bool has_peers(const void *object)
+{
+	const struct config *c = object;
+
+	return c->nr_peers;
+}
+
+/* clang-format off */
+static const struct yaml_word policy_words[] = {
+#define X(name, label) { label, POLICY_##name },
+	POLICIES(X)
+#undef X
+	{ 0 },
+};
+
+static const struct yaml_word on_loss_words[] = {
+#define X(name, label) { label, ON_LOSS_##name },
+	ON_LOSSES(X)
+#undef X
+	{ 0 },
+};
+
+#define SERVICE(member_, key_, type_, ...) \
+	YAML_FIELD(struct config_service, member_, key_, type_, __VA_ARGS__)
+static const struct yaml_field service_fields[] = {
+	SERVICE(name, "name", NAME, .required = true),
+	SERVICE(vip, "vip", ADDRESS, .required = true, .check = check_unicast),
+	SERVICE(port, "port", INT, .required = true, .min = 1, .max = 65535),
+	SERVICE(server, "server", ADDRESS, .required = true,
+		.check = check_unicast),
+	SERVICE(server_port, "server_port", INT, .required = true, .min = 1,
+		.max = 65535),
+	SERVICE(policy, "policy", ENUM, .unset = "stored",
+		.words = policy_words),
+	SERVICE(owner, "owner", NAME, .needed = is_protected),
+	SERVICE(source, "source", ADDRESS, .needed = is_protected,
+		.check = check_unicast),
+	SERVICE(on_loss, "on_standby_loss", ENUM, .unset = "go-on",
+		.words = on_loss_words),
+	SERVICE(connections, "connections", INT, .unset = "10000", .min = 1,
+		.max = 1000000),
+	{ 0 },
+};
+
+static const struct yaml_schema service_schema = {
+	.what = "service", .size = sizeof(struct config_service),
+	.fields = service_fields,
+	.line = offsetof(struct config_service, line),
+};
+
+#define PEER(member_, key_, type_, ...) \
+	YAML_FIELD(struct config_peer, member_, key_, type_, __VA_ARGS__)
+static const struct yaml_field peer_fields[] = {
+	PEER(name, "name", NAME, .required = true),
+	PEER(key, "key", STRING, .required = true),
+	PEER(address, "address", ADDRESS, .required = true,
+	     .check = check_unicast),
+	PEER(port, "port", INT, .unset = "7792", .min = 1, .max = 65535),
+	{ 0 },
+};
+
+static const struct yaml_schema peer_schema = {
+	.what = "peer", .size = sizeof(struct config_peer),
+	.fields = peer_fields,
+	.line = offsetof(struct config_peer, line),
+};
+
+#define PROXY(member_, key_, type_, ...) \
+	YAML_FIELD(struct config, member_, key_, type_, __VA_ARGS__)
+static const struct yaml_field proxy_fields[] = {
+	PROXY(node, "node", NAME, .required = true),
+	PROXY(key, "key", STRING, .needed = has_peers, .check = check_path),
+	PROXY(agent, "agent", STRING, .unset = "/sys/fs/bpf/baton-host",
+	      .check = check_path),
+	PROXY(address, "address", ADDRESS, .needed = has_peers),
+	PROXY(port, "link_port", INT, .unset = "7792", .min = 1, .max = 65535),
+	PROXY(queue, "queue", INT, .unset = "7792", .min = 1, .max = 65534),
+	YAML_LIST(struct config, peers, nr_peers, "peers", &peer_schema,
+		  .max = 16),
+	YAML_LIST(struct config, services, nr_services, "services",
+		  &service_schema, .required = true, .max = REPLICA_SERVICES),
+	{ 0 },
+};
+/* clang-format on */
+
+static const struct yaml_schema proxy_schema = {
+	.what = "configuration",
+	.size = sizeof(struct config),
+	.fields = proxy_fields,
+	.line = offsetof(struct config, line),
+};
+
+static void check_peers(struct config *c, const char *file,
+			struct config_errors *e)
+{
+	for (size_t i = 0; i < c->nr_peers; i++) {
+		struct config_peer *p = &c->peers[i];
+
+		if (link_public_parse(&p->public, p->key))
+			config_error(e, file, p->line,
+				     "peer %s: key: expected the line that "
+				     "`baton key show` prints on that machine",
+				     p->name);
+		if (!strcmp(p->name, c->node))
+			config_error(e, file, p->line,
+				     "peer %s: is this node itself", p->name);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(c->peers[j].name, p->name))
+				config_error(e, file, p->line,
+					     "peer %s: is there twice",
+					     p->name);
+	}
+}
+
+static void check_service(const struct config *c, size_t i, const char *file,
+			  struct config_errors *e)
+{
+	const struct config_service *s = &c->services[i];
+
+	if (s->source.family && s->source.family != s->server.family)
+		config_error(e, file, s->line,
+			     "service %s: source: expected an address of the "
+			     "same family as server",
+			     s->name);
+	for (size_t j = 0; j < i; j++) {
+		const struct config_service *o = &c->services[j];
+
+		if (addr_equal(&o->vip, &s->vip) && o->port == s->port)
+			config_error(e, file, s->line,
+				     "service %s: service %s has the same vip "
+				     "and port",
+				     s->name, o->name);
+		/* by its source, a connection to a server is an owner's */
+		if (s->source.family && addr_equal(&o->source, &s->source) &&
+		    strcmp(o->owner, s->owner))
+			config_error(e, file, s->line,
+				     "service %s: source: service %s of "
+				     "another owner has the same",
+				     s->name, o->name);
+	}
+}
+
+static int check(struct config *c, const char *file, struct config_errors *e)
+{
+	check_peers(c, file, e);
+	for (size_t i = 0; i < c->nr_services; i++)
+		check_service(c, i, file, e);
+	return e->count ? -EINVAL : 0;
+}
+
+int config_read(struct config *c, const char *path, struct config_errors *e)
+{
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	err = yaml_read_file(&proxy_schema, c, path, e);
+	return err ?: check(c, path, e);
+}
+
+int config_parse(struct config *c, const char *name, const char *text,
+		 size_t len, struct config_errors *e)
+{
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	err = yaml_read(
+		&proxy_schema, c,
+		&(struct yaml_source){ .file = name, .text = text, .len = len },
+		e);
+	return err ?: check(c, name, e);
+}
+
+void config_free(struct config *c)
+{
+	yaml_clear(&proxy_schema, c);
+}

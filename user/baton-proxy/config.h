@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The configuration of baton-proxy, as a value; nothing here touches the
+ * system. */
+#ifndef BATON_PROXY_CONFIG_H
+#define BATON_PROXY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "baton/abi.h"
+#include "baton/link.h"
+#include "lib/addr.h"
+#include "lib/config_errors.h"
+#include "lib/link/link_key.h"
+#include "replica.h"
+
+/* X(NAME, label): when received data is acknowledged to its sender (row P2) */
+#define POLICIES(X)                                                            \
+	X(NONE, "none") /* at once: nothing survives this proxy */             \
+	X(SENT, "sent") /* when it is on its way to the standby */             \
+	X(STORED, "stored") /* when the standby has it in memory */
+
+enum policy {
+#define X(name, label) POLICY_##name,
+	POLICIES(X)
+#undef X
+		NR_POLICIES,
+};
+
+/* X(NAME, label): what to do while no standby stores anything (row P7) */
+#define ON_LOSSES(X)                                                           \
+	X(GO_ON, "go-on") /* unprotected, with an alarm */                     \
+	X(STALL, "stall") /* acknowledge nothing until there is one */
+
+enum on_loss {
+#define X(name, label) ON_LOSS_##name,
+	ON_LOSSES(X)
+#undef X
+		NR_ON_LOSSES,
+};
+
+struct config_service {
+	char name[BATON_NAME_LEN];
+	char owner[BATON_NAME_LEN]; /* who plays it, serves */
+	struct addr vip, server;
+	struct addr source; /* toward the server; unset: any of this host */
+	uint16_t port, server_port; /* host byte order */
+	uint32_t connections; /* at most */
+	enum policy policy;
+	enum on_loss on_loss;
+	int line;
+};
+
+struct config_peer {
+	char name[BATON_LINK_NAME_LEN];
+	char *key; /* its public part, base64 */
+	struct link_public public; /* the same, once it is checked */
+	struct addr address;
+	uint16_t port;
+	int line;
+};
+
+struct config {
+	char node[BATON_LINK_NAME_LEN];
+	char *key; /* path of this node's; NULL: there are no peers */
+	char *agent; /* bpffs directory of baton-host */
+	struct addr address; /* where peers connect to */
+	uint16_t port;
+	uint16_t queue; /* the first of two NFQUEUE numbers */
+	struct config_peer *peers;
+	size_t nr_peers;
+	struct config_service *services;
+	size_t nr_services;
+	int line;
+};
+
+/* 0, or a negative errno with at least one message. Free in both cases. */
+int config_read(struct config *c, const char *path, struct config_errors *e);
+int config_parse(struct config *c, const char *name, const char *text,
+		 size_t len, struct config_errors *e);
+void config_free(struct config *c);
+
+#endif

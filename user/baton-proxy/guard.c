@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The peer that stores what this proxy plays, and how it comes to have it. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "baton/probe.h"
+#include "lib/log.h"
+#include "proxy.h"
+
+/* Of a connection's snapshot in one frame */
+#define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))
+
+static bool is_played(const struct service *s)
+{
+	return s->role == BATON_LINK_ROLE_OWNER &&
+	       s->config->policy != POLICY_NONE;
+}
+
+/* --- sending ------------------------------------------------------------------------ */
+
+static int64_t put_to(struct link_peer *peer, struct service *s,
+		      enum baton_link_type type, struct message_head head,
+		      const void *body, size_t len)
+{
+	const struct link_frame f = { .type = type,
+				      .channel = MESSAGE_CHANNEL,
+				      .owner = s->tag,
+				      .epoch = s->epoch };
+	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)body, len } };
+
+	head.service = htonl(baton_tag(s->config->name));
+	s->proxy->count.messages++;
+	return link_send(peer, &f, iov, 2);
+}
+
+static int64_t put(struct service *s, enum baton_link_type type,
+		   struct message_head head, const void *body, size_t len)
+{
+	struct proxy *p = s->proxy;
+	int64_t sequence = put_to(p->guardian, s, type, head, body, len);
+
+	if (sequence > 0)
+		p->sent = sequence;
+	return sequence;
+}
+
+/* Nobody stores anything any more. */
+static void lose(struct proxy *p, const char *why)
+{
+	log_warning("no standby any more: %s; connections are unprotected",
+		    why);
+	p->guardian = NULL;
+	for (size_t i = 0; i < p->config->nr_services; i++) {
+		p->service[i].syncing = false;
+		p->service[i].snapshot_end = 0;
+		for (struct conn *c = p->replica.conns[i]; c; c = c->next)
+			c->synced = false;
+	}
+	queue_give_up(&p->in);
+	queue_give_up(&p->out);
+}
+
+bool guard_send(struct service *s, enum message_kind kind, const void *body,
+		size_t len)
+{
+	struct proxy *p = s->proxy;
+
+	if (!p->guardian)
+		return false;
+	if (put(s, BATON_LINK_STREAM, (struct message_head){ .kind = kind },
+		body, len) > 0)
+		return true;
+	lose(p, "it does not keep up");
+	return false;
+}
+
+void guard_gone(struct service *s, struct conn *c)
+{
+	uint8_t body[MESSAGE_TUPLES_MAX];
+
+	if (c->synced)
+		guard_send(s, MESSAGE_GONE, body, message_put_gone(c, body));
+	replica_remove(&s->proxy->replica, c);
+}
+
+/* --- bringing it up to date ------------------------------------------------------- */
+
+static bool send_conn(struct service *s, struct link_peer *peer,
+		      enum baton_link_type type, struct conn *c)
+{
+	struct message_head head = { .kind = MESSAGE_CONN_PART, .begins = 1 };
+	uint8_t *bytes;
+	ssize_t len = message_put_conn(c, &bytes);
+	size_t at = 0;
+	int64_t sent = len;
+
+	while (sent > 0 && at < (size_t)len) {
+		size_t n = len - at < PART ? len - at : PART;
+
+		if (at + n == (size_t)len)
+			head.kind = MESSAGE_CONN;
+		sent = put_to(peer, s, type, head, bytes + at, n);
+		head.begins = 0;
+		at += n;
+	}
+	if (len > 0)
+		free(bytes);
+	if (sent > 0 && peer == s->proxy->guardian)
+		s->proxy->sent = sent;
+	return sent > 0;
+}
+
+static bool sync_service(struct service *s)
+{
+	struct proxy *p = s->proxy;
+
+	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
+		if (c->synced)
+			continue;
+		if (!send_conn(s, p->guardian, BATON_LINK_SNAPSHOT, c))
+			return false;
+		c->synced = true;
+	}
+	return put(s, BATON_LINK_SNAPSHOT_END, (struct message_head){ 0 }, NULL,
+		   0) > 0;
+}
+
+/* What could not be sent waits until there is room. */
+static void sync_all(struct proxy *p)
+{
+	for (size_t i = 0; i < p->config->nr_services; i++) {
+		struct service *s = &p->service[i];
+
+		if (!s->syncing)
+			continue;
+		if (!sync_service(s))
+			return;
+		s->syncing = false;
+		s->snapshot_end = p->sent;
+	}
+}
+
+void guard_recover(struct service *s, struct link_peer *peer)
+{
+	for (struct conn *c = s->proxy->replica.conns[s->index]; c; c = c->next)
+		if (!send_conn(s, peer, BATON_LINK_STREAM, c))
+			return; /* it asks no more, and begins without */
+	put_to(peer, s, BATON_LINK_STREAM,
+	       (struct message_head){ .kind = MESSAGE_RECOVERED }, NULL, 0);
+}
+
+void guard_service(struct service *s)
+{
+	struct proxy *p = s->proxy;
+
+	if (!p->guardian || !is_played(s))
+		return;
+	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next)
+		c->synced = false;
+	if (s->fresh) {
+		guard_send(s, MESSAGE_RECOVER, NULL, 0);
+		return;
+	}
+	if (put(s, BATON_LINK_SNAPSHOT_BEGIN, (struct message_head){ 0 }, NULL,
+		0) < 0) {
+		lose(p, "it does not take a snapshot");
+		return;
+	}
+	s->snapshot_begin = p->sent;
+	s->syncing = true;
+	sync_all(p);
+}
+
+void guard_acked(struct proxy *p, uint64_t sequence)
+{
+	for (size_t i = 0; i < p->config->nr_services; i++) {
+		struct service *s = &p->service[i];
+
+		if (!s->snapshot_end || s->snapshot_end > sequence)
+			continue;
+		s->snapshot_end = 0;
+		log_notice("service %s: %s has everything: its connections are "
+			   "protected",
+			   s->config->name, link_peer_name(p->guardian));
+	}
+}
+
+void guard_up(struct proxy *p, struct link_peer *peer)
+{
+	if (p->guardian)
+		return;
+	p->guardian = peer;
+	for (size_t i = 0; i < p->config->nr_services && p->guardian; i++)
+		guard_service(&p->service[i]);
+}
+
+void guard_writable(struct proxy *p, struct link_peer *peer)
+{
+	if (peer == p->guardian)
+		sync_all(p);
+	else if (!p->guardian)
+		guard_up(p, peer);
+}
+
+void guard_find(struct proxy *p)
+{
+	for (size_t i = 0; i < p->config->nr_peers && !p->guardian; i++)
+		if (link_peer_is_up(p->peer[i]))
+			guard_up(p, p->peer[i]);
+}
+
+void guard_down(struct proxy *p, struct link_peer *peer)
+{
+	if (peer != p->guardian)
+		return;
+	lose(p, "its link is down");
+	guard_find(p);
+}
+
+void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
+		   uint32_t owner, enum baton_link_reason reason)
+{
+	for (size_t i = 0; i < p->config->nr_services; i++) {
+		const struct service *s = &p->service[i];
+
+		/* what was said before this host played it means no more */
+		if (peer == p->guardian && s->tag == owner && is_played(s) &&
+		    !s->fresh && sequence >= s->snapshot_begin) {
+			log_warning("service %s: %s refuses to store: %s",
+				    s->config->name, link_peer_name(peer),
+				    link_reason_text(reason));
+			lose(p, "it refuses");
+			return;
+		}
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What proxies tell each other on the link (docs/wire.md, channel "proxy"): the
+ * payload of a DATA frame is one message, a kind, a service, and a body. Pure.
+ *
+ * All numbers are in network byte order.
+ */
+#ifndef BATON_PROXY_MESSAGE_H
+#define BATON_PROXY_MESSAGE_H
+
+#include <sys/types.h>
+
+#include "replica.h"
+
+#define MESSAGE_CHANNEL 1
+
+/* X(NAME, label) */
+#define MESSAGE_KINDS(X)                                                       \
+	X(IN, "in") /* a packet that arrived, from its IP header on */         \
+	X(OUT, "out") /* a packet with SYN or RST that leaves */               \
+	X(PAIR, "pair") /* two tuples: the client's, the server's */           \
+	X(GONE, "gone") /* the client's tuple: forget it */                    \
+	X(CONN, "conn") /* of a snapshot: a connection, or the end of one */   \
+	X(CONN_PART, "conn_part") /* what comes before that end */             \
+	X(RECOVER, "recover") /* an owner that began anew asks its standby */  \
+	X(RECOVERED, "recovered") /* that was all, by CONN and CONN_PART */
+
+enum message_kind {
+#define X(name, label) MESSAGE_##name,
+	MESSAGE_KINDS(X)
+#undef X
+		NR_MESSAGES,
+};
+
+/* In front of each message */
+struct message_head {
+	uint8_t kind;
+	uint8_t begins; /* of CONN and CONN_PART: the first of a connection */
+	uint8_t zero[2];
+	__be32 service; /* baton_tag() of its name */
+};
+
+/* The bytes of a CONN message: head, state, kept bytes and pieces of both
+ * sides. Malloced; its length, or -ENOMEM. */
+ssize_t message_put_conn(const struct conn *c, uint8_t **bytes);
+
+/* Make the connection; an old one of the same client goes. The connection, or
+ * NULL with errno EBADMSG, ENOMEM, EEXIST. */
+struct conn *message_take_conn(struct replica *r, uint16_t service,
+			       const uint8_t *bytes, size_t len);
+
+#define MESSAGE_TUPLES_MAX 96
+
+/* The body of a PAIR, of a GONE; its length. */
+size_t message_put_pair(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX]);
+size_t message_put_gone(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX]);
+
+/*
+ * Carry out any other message at a standby. 0, or -EBADMSG (it cannot be
+ * right), -ENOMEM, -ENOBUFS (no room for the bytes that it brings).
+ */
+int message_take(struct replica *r, uint16_t service, uint8_t kind,
+		 const uint8_t *body, size_t len, uint64_t now);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All of a running baton-proxy. Which file does what:
+ *
+ *   active.c    packets of protected connections on their way: they change the
+ *               replica, go to the standby, and wait for its word
+ *   guard.c     which peer is the standby, and bringing it up to date
+ *   standby.c   what an owner says on the link: it changes the replica
+ *   takeover.c  connections of the replica become sockets
+ *   service.c   listening, new connections, roles
+ */
+#ifndef BATON_PROXY_PROXY_H
+#define BATON_PROXY_PROXY_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "lib/link/link.h"
+#include "message.h"
+#include "ownership.h"
+#include "probe_endpoint.h"
+#include "queue.h"
+#include "relay.h"
+#include "replica.h"
+
+struct proxy;
+
+struct service {
+	struct proxy *proxy;
+	const struct config_service *config;
+	uint16_t index; /* in the configuration, and in the replica */
+	uint32_t tag; /* of its owner; 0: it has none */
+	uint32_t epoch;
+	enum baton_link_role role;
+	/* OWNER: it has begun anew, and its standby may have what it lost */
+	bool fresh;
+	bool syncing; /* OWNER: a snapshot is on its way */
+	uint64_t snapshot_begin; /* its first sequence */
+	uint64_t snapshot_end; /* its last sequence; 0: it has been stored */
+	bool complete; /* STANDBY: all that the owner knows is here */
+	int listener;
+	uv_poll_t poll;
+};
+
+/* X(name, text): what is counted */
+#define PROXY_COUNTERS(X)                                                      \
+	X(accepted, "connections from clients")                                \
+	X(refused, "connections over the limit")                               \
+	X(no_server, "connections to a server that failed")                    \
+	X(taken_over, "connections taken over")                                \
+	X(lost, "connections that could not be taken over")                    \
+	X(unconfirmed, "packets that went on without a standby")               \
+	X(held, "packets that waited for the standby")                         \
+	X(silenced, "packets of connections that another host plays")          \
+	X(no_room, "packets dropped for lack of room")                         \
+	X(messages, "messages to the standby")                                 \
+	X(taken, "messages from owners")                                       \
+	X(bad, "messages from owners that could not be right")
+
+struct counters {
+#define X(name, text) uint64_t name;
+	PROXY_COUNTERS(X)
+#undef X
+};
+
+struct takeover; /* takeover.c */
+
+struct proxy {
+	const struct config *config;
+	uv_loop_t *loop;
+	struct service service[REPLICA_SERVICES];
+	struct replica replica;
+	struct relays relays;
+	struct ownership ownership;
+	struct queue in, out;
+	uv_poll_t poll_in, poll_out;
+	struct probe_sockets raw;
+
+	struct link *link;
+	struct link_key *key;
+	struct link_peer *peer[16];
+	struct link_peer *guardian; /* stores what this proxy plays */
+	uint64_t sent; /* the last sequence of a message to it */
+	uint8_t *conn; /* of a snapshot, put together from its parts */
+	size_t conn_len;
+
+	struct takeover *takeovers;
+	struct probes probes;
+	uv_timer_t takeover_timer;
+	uv_timer_t sweep, fresh;
+
+	struct counters count;
+	bool starting; /* the switch's word is from before */
+};
+
+/* --- active.c --- */
+int active_open(struct proxy *p, char *why, size_t size);
+/* All up to this sequence is stored. */
+void active_release(struct proxy *p, uint64_t sequence);
+/* The kernel of this host has become the owner's, or is it no more. */
+struct service *active_service(struct proxy *p, const struct tuple *t,
+			       int *which);
+
+/* --- guard.c --- */
+void guard_up(struct proxy *p, struct link_peer *peer);
+void guard_down(struct proxy *p, struct link_peer *peer);
+void guard_acked(struct proxy *p, uint64_t sequence);
+void guard_writable(struct proxy *p, struct link_peer *peer);
+/* A service is the standby's to know from now on. */
+void guard_service(struct service *s);
+/* Send a message to the guardian; false: it will not be stored. */
+bool guard_send(struct service *s, enum message_kind kind, const void *body,
+		size_t len);
+/* The owner has begun anew and asks for what is known here. */
+void guard_recover(struct service *s, struct link_peer *peer);
+/* Nobody had anything, or no time to tell. */
+void service_begin(struct service *s);
+/* It has not stored this, whatever it confirms later. */
+void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
+		   uint32_t owner, enum baton_link_reason reason);
+/* If there is none, whoever is there. */
+void guard_find(struct proxy *p);
+/* Forget a connection, there as well. */
+void guard_gone(struct service *s, struct conn *c);
+
+/* --- standby.c --- */
+void standby_frame(struct proxy *p, struct link_peer *peer,
+		   const struct link_frame *f);
+
+/* --- takeover.c --- */
+void takeover_open(struct proxy *p);
+void takeover_service(struct service *s);
+/* Does this side wait for the answer to a probe, and is this it? */
+bool takeover_awaits(struct proxy *p, struct side *side,
+		     const struct segment *s);
+/* Has it no socket yet, for it is being taken over? */
+bool takeover_lacks(struct side *side);
+/* All that came with the answer is stored. False: the connection is gone. */
+bool takeover_answer(struct proxy *p, struct side *side);
+void takeover_forget(struct proxy *p, struct conn *c);
+
+/* --- service.c --- */
+int service_open(struct service *s, char *why, size_t size);
+/* What this host is to the owner, by the switch's word. */
+void service_role(struct service *s, uint32_t epoch, bool plays);
+/* Connect to the server for a connection whose relay has none yet. */
+void service_connect(struct service *s, struct conn *c, struct relay *r);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A queue of packets that the kernel holds until it is told what is to become
+ * of each (NFQUEUE). Nobody reads a dead proxy's queue, so that its packets
+ * vanish: the kernel neither acknowledges nor says anything for it any more.
+ */
+#ifndef BATON_PROXY_QUEUE_H
+#define BATON_PROXY_QUEUE_H
+
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A packet of which the verdict is to be given. */
+struct queued {
+	uint32_t id;
+	const uint8_t *packet; /* from its IP header on */
+	size_t len;
+	bool verified; /* the checksum is known to be right */
+};
+
+typedef void queue_fn(void *arg, const struct queued *q);
+
+/* One that waits until the standby has stored what it brings. */
+struct waiting {
+	uint32_t id;
+	bool may_go; /* also if there is no standby any more */
+	uint64_t sequence; /* of the link */
+};
+
+struct queue {
+	struct mnl_socket *socket;
+	uint16_t number;
+	uint8_t *buffer;
+
+	struct waiting *ring; /* ordered by sequence, and by id */
+	uint32_t head, nr, size; /* size: 0 or a power of two */
+
+	uint32_t lost; /* times that the kernel said it had no room */
+};
+
+/* Bind queue `number`. 0 or a negative errno, with `why` filled. */
+int queue_open(struct queue *q, uint16_t number, char *why, size_t size);
+void queue_close(struct queue *q);
+int queue_fd(const struct queue *q);
+
+/* Read what is there, at most `most` packets; false when it was all. */
+bool queue_read(struct queue *q, queue_fn *each, void *arg, unsigned int most);
+
+void queue_accept(struct queue *q, uint32_t id);
+void queue_drop(struct queue *q, uint32_t id);
+
+/* Wait for the standby's word. 0 or -ENOMEM. */
+int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go);
+
+/* All up to this sequence is stored: let those go that waited for it. */
+void queue_release(struct queue *q, uint64_t sequence);
+
+/* There is no standby any more: none waits any longer. */
+void queue_give_up(struct queue *q);
+
+#endif

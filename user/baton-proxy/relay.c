@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "repair.h"
+
+#define BUFFER (256u << 10)
+#define EVENTS 256
+
+static struct relay *relay_of(struct end *e)
+{
+	return (struct relay *)((char *)(e - e->which) -
+				offsetof(struct relay, end));
+}
+
+/* --- ends ------------------------------------------------------------------------ */
+
+static void bury(struct relays *e, struct relay *r)
+{
+	for (int i = 0; i < NR_SIDES; i++) {
+		free(r->end[i].pending);
+		r->end[i].pending = NULL;
+	}
+	r->dead = true;
+	r->next_dead = e->dead;
+	e->dead = r;
+	e->nr--;
+}
+
+void relay_end(struct relays *e, struct relay *r, bool reset)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	for (int i = 0; i < NR_SIDES; i++) {
+		if (r->end[i].fd < 0)
+			continue;
+		if (r->end[i].silent) {
+			repair_close(r->end[i].fd);
+			continue;
+		}
+		if (reset)
+			setsockopt(r->end[i].fd, SOL_SOCKET, SO_LINGER,
+				   &at_once, sizeof(at_once));
+		close(r->end[i].fd);
+	}
+	bury(e, r);
+}
+
+void relay_abandon(struct relays *e, struct relay *r)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		if (r->end[i].fd >= 0)
+			repair_close(r->end[i].fd);
+	bury(e, r);
+}
+
+static void fail(struct relays *e, struct relay *r)
+{
+	e->on_end(r, true);
+	relay_end(e, r, true);
+}
+
+/* --- bytes ------------------------------------------------------------------------- */
+
+int relay_pend(struct relay *r, int which, const uint8_t *bytes, size_t nr)
+{
+	struct end *to = &r->end[which];
+
+	if (!nr)
+		return 0;
+	to->pending = malloc(nr);
+	if (!to->pending)
+		return -ENOMEM;
+	memcpy(to->pending, bytes, nr);
+	to->start = 0;
+	to->nr = nr;
+	return 0;
+}
+
+static bool would_block(void)
+{
+	return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
+}
+
+/* Write what is pending: 1 when all is written, 0, or a negative errno. */
+static int flush(struct end *to)
+{
+	while (to->nr) {
+		ssize_t n = send(to->fd, to->pending + to->start, to->nr,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return would_block() ? 0 : -errno;
+		to->start += n;
+		to->nr -= n;
+	}
+	free(to->pending);
+	to->pending = NULL;
+	return 1;
+}
+
+/* From one to the other until one of them has to wait. 0 or a negative errno. */
+static int pump(struct relays *e, struct relay *r, int from_which)
+{
+	struct end *from = &r->end[from_which], *to = &r->end[!from_which];
+
+	if (to->fd < 0 || to->connecting)
+		return 0;
+	for (;;) {
+		int done = flush(to);
+		ssize_t n, sent;
+
+		if (done <= 0)
+			return done;
+		if (from->ended)
+			break;
+		if (from->fd < 0 || from->connecting)
+			return 0;
+		n = recv(from->fd, e->buffer, BUFFER, MSG_DONTWAIT);
+		if (n < 0)
+			return would_block() ? 0 : -errno;
+		if (!n) {
+			from->ended = true;
+			break;
+		}
+		sent = send(to->fd, e->buffer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent < 0 && !would_block())
+			return -errno;
+		sent = sent < 0 ? 0 : sent;
+		if (relay_pend(r, to->which, e->buffer + sent, n - sent))
+			return -ENOMEM;
+	}
+	if (!to->shut) {
+		to->shut = true;
+		if (shutdown(to->fd, SHUT_WR) && errno != ENOTCONN)
+			return -errno;
+	}
+	return 0;
+}
+
+static bool is_done(const struct relay *r)
+{
+	return r->end[CLIENT].ended && r->end[SERVER].ended &&
+	       (r->end[CLIENT].shut || r->end[CLIENT].fd < 0) &&
+	       (r->end[SERVER].shut || r->end[SERVER].fd < 0);
+}
+
+void relay_run(struct relays *e, struct relay *r)
+{
+	if (pump(e, r, CLIENT) || pump(e, r, SERVER)) {
+		fail(e, r);
+	} else if (is_done(r)) {
+		e->on_end(r, false);
+		relay_end(e, r, false);
+	}
+}
+
+/* --- the engine ---------------------------------------------------------------------- */
+
+static int connected(struct end *end)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	getsockopt(end->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+	end->connecting = false;
+	return -err;
+}
+
+static void take_event(struct relays *e, const struct epoll_event *event)
+{
+	struct end *end = event->data.ptr;
+	struct relay *r = relay_of(end);
+
+	if (r->dead)
+		return;
+	if (end->connecting &&
+	    event->events & (EPOLLOUT | EPOLLERR | EPOLLHUP) &&
+	    connected(end)) {
+		fail(e, r);
+		return;
+	}
+	/* a reset, which a direction that has ended would not notice */
+	if (event->events & EPOLLERR && connected(end)) {
+		fail(e, r);
+		return;
+	}
+	relay_run(e, r);
+}
+
+static void on_events(uv_poll_t *poll, int status, int events)
+{
+	struct relays *e = poll->data;
+	struct epoll_event event[EVENTS];
+	int n = epoll_wait(e->epoll, event, EVENTS, 0);
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < n; i++)
+		take_event(e, &event[i]);
+	while (e->dead) {
+		struct relay *r = e->dead;
+
+		e->dead = r->next_dead;
+		free(r);
+	}
+}
+
+int relays_open(struct relays *e, uv_loop_t *loop)
+{
+	*e = (struct relays){ .epoll = epoll_create1(EPOLL_CLOEXEC) };
+	e->buffer = malloc(BUFFER);
+	if (e->epoll < 0 || !e->buffer)
+		return e->epoll < 0 ? -errno : -ENOMEM;
+	uv_poll_init(loop, &e->poll, e->epoll);
+	e->poll.data = e;
+	return uv_poll_start(&e->poll, UV_READABLE, on_events);
+}
+
+struct relay *relay_new(struct relays *e, void *arg)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->arg = arg;
+	for (int i = 0; i < NR_SIDES; i++) {
+		r->end[i].fd = -1;
+		r->end[i].which = i;
+	}
+	e->nr++;
+	return r;
+}
+
+int relay_set(struct relays *e, struct relay *r, int which, int fd,
+	      bool connecting)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = &r->end[which],
+	};
+
+	r->end[which].fd = fd;
+	r->end[which].connecting = connecting;
+	return epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}

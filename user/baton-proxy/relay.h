@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bytes from the client's socket to the server's and back (row P1): as fast as
+ * the slower of both takes them, each direction ended by itself.
+ *
+ * The engine knows nothing of protection; what happens is told by callbacks.
+ */
+#ifndef BATON_PROXY_RELAY_H
+#define BATON_PROXY_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "replica.h"
+
+/* A socket, and what still has to be written to it. */
+struct end {
+	int fd;
+	uint8_t which; /* CLIENT or SERVER */
+	bool connecting;
+	bool ended; /* the other end of it will send no more */
+	bool shut; /* we have sent all */
+	bool silent; /* and it has arrived, which the socket does not know */
+	uint8_t *pending;
+	size_t start, nr;
+};
+
+struct relay {
+	struct end end[NR_SIDES];
+	void *arg; /* the owner's */
+	struct relay *next_dead; /* freed when no event can be of it any more */
+	bool dead;
+};
+
+struct relays {
+	int epoll;
+	uv_poll_t poll;
+	struct relay *dead;
+	uint8_t *buffer;
+	uint32_t nr;
+	/*
+	 * Both directions have ended, or (`failed`) a socket has failed: the
+	 * relay is about to go, with its sockets: a failed one resets them.
+	 */
+	void (*on_end)(struct relay *r, bool failed);
+};
+
+int relays_open(struct relays *e, uv_loop_t *loop); /* 0 or negative errno */
+
+/* A relay without sockets; NULL: no memory. */
+struct relay *relay_new(struct relays *e, void *arg);
+
+/* Give it a socket, which becomes its own. 0 or a negative errno. */
+int relay_set(struct relays *e, struct relay *r, int which, int fd,
+	      bool connecting);
+
+/* Bytes that go to a socket before all that is read from the other. */
+int relay_pend(struct relay *r, int which, const uint8_t *bytes, size_t nr);
+
+/* Begin, or go on after what was done to it by hand. */
+void relay_run(struct relays *e, struct relay *r);
+
+/* End it: close its sockets; `reset`: so that their other ends learn that it
+ * was no good end. on_end is not called. */
+void relay_end(struct relays *e, struct relay *r, bool reset);
+
+/* End it in silence: somebody else plays its part now. */
+void relay_abandon(struct relays *e, struct relay *r);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The connections of this proxy, and those of another one for which it is the
+ * standby: a table of pairs, each with a side toward the client and one toward
+ * the server. What changes it are segments and a few words of the proxy, at
+ * the owner as they happen, at the standby as the link brings them. Pure.
+ */
+#ifndef BATON_PROXY_REPLICA_H
+#define BATON_PROXY_REPLICA_H
+
+#include "track.h"
+
+enum { CLIENT, SERVER, NR_SIDES };
+
+struct conn;
+
+struct side {
+	struct track track;
+	struct tuple tuple;
+	struct side *chain; /* in the table */
+	uint8_t which; /* CLIENT or SERVER */
+	bool known; /* the tuple is set, and it is in the table */
+	uint64_t told; /* `acked`, as the standby last heard of it */
+};
+
+struct conn {
+	struct side side[NR_SIDES];
+	struct conn *next, **prev; /* of its service, newest first */
+	uint16_t service;
+	bool synced; /* the standby knows it */
+	bool stale; /* at a standby: of before the snapshot that is coming */
+	uint64_t touched; /* ns, when something last arrived */
+	void *relay; /* the proxy's own, while it has sockets */
+	void *takeover; /* while its sockets are being made anew */
+};
+
+static inline struct conn *side_conn(struct side *s)
+{
+	return (struct conn *)(s - s->which);
+}
+
+static inline struct side *side_other(struct side *s)
+{
+	return &side_conn(s)->side[!s->which];
+}
+
+#define REPLICA_SERVICES 64
+
+/* Bytes that an owner keeps for one side; a segment for which there is no more
+ * room is to be dropped, and its sender will repeat it. A standby learns a
+ * little later what is needed no more, and must never have less room. */
+#define REPLICA_ROOM (16u << 20)
+#define REPLICA_ROOM_STANDBY (20u << 20)
+
+struct replica {
+	struct side **buckets;
+	uint32_t mask;
+	uint64_t seed;
+	struct conn *conns[REPLICA_SERVICES];
+	uint32_t nr[REPLICA_SERVICES];
+	uint32_t max; /* connections of a service */
+	/* A connection is about to be forgotten. */
+	void (*on_gone)(struct replica *r, struct conn *c);
+};
+
+int replica_init(struct replica *r, uint64_t seed); /* 0 or -ENOMEM */
+void replica_free(struct replica *r);
+
+struct side *replica_find(const struct replica *r, const struct tuple *t);
+
+/* A connection from this client; NULL: no memory, or more than `max`. */
+struct conn *replica_add(struct replica *r, uint16_t service,
+			 const struct tuple *client);
+
+/* It goes on to the server by this tuple: 0, or -EEXIST, -EALREADY. */
+int replica_pair(struct replica *r, struct conn *c, const struct tuple *server);
+
+/* The server was not reached by it: there is none yet. */
+void replica_unpair(struct replica *r, struct conn *c);
+
+void replica_remove(struct replica *r, struct conn *c);
+void replica_clear(struct replica *r, uint16_t service);
+
+/*
+ * A segment that arrived for a connection, and what is to become of it. The
+ * other side's bytes that this one acknowledges are let go.
+ */
+enum track_verdict replica_in(struct side *side, const struct segment *s,
+			      uint32_t room);
+
+/* Have both sides nothing to say any more? Then it can be removed. */
+bool replica_is_over(const struct conn *c);
+
+/* Bytes of memory for a connection, all together. */
+size_t replica_memory(const struct conn *c);
+
+#endif

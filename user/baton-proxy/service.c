@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Listening, new connections, and whose they are. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "baton/probe.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/why.h"
+#include "proxy.h"
+#include "sockets.h"
+
+#define BACKLOG 4096
+#define AT_ONCE 64 /* connections, before the rest of the loop has its turn */
+
+static bool is_protected(const struct service *s)
+{
+	return s->config->policy != POLICY_NONE;
+}
+
+/* --- to the server ------------------------------------------------------------- */
+
+static void take_sockaddr(const struct sockaddr_storage *ss, __be32 address[4],
+			  uint16_t *port)
+{
+	const struct sockaddr_in *in4 = (const struct sockaddr_in *)ss;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+
+	if (ss->ss_family == AF_INET) {
+		address[0] = in4->sin_addr.s_addr;
+		*port = ntohs(in4->sin_port);
+	} else {
+		memcpy(address, &in6->sin6_addr, 16);
+		*port = ntohs(in6->sin6_port);
+	}
+}
+
+/* Both ends of a socket that has them. */
+static int tuple_of(int fd, struct tuple *t)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	memset(t, 0, sizeof(*t));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return -errno;
+	t->family = ss.ss_family == AF_INET ? 4 : 6;
+	take_sockaddr(&ss, t->local, &t->local_port);
+	len = sizeof(ss);
+	if (getpeername(fd, (struct sockaddr *)&ss, &len))
+		return -errno;
+	take_sockaddr(&ss, t->remote, &t->remote_port);
+	return 0;
+}
+
+/* The standby must know which two belong together before the server can. */
+static int announce(struct service *s, struct conn *c, int fd)
+{
+	const struct config_service *config = s->config;
+	struct proxy *p = s->proxy;
+	uint8_t body[MESSAGE_TUPLES_MAX];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct tuple t = { .family = config->server.family,
+			   .remote_port = config->server_port };
+	int err;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+		return -errno;
+	take_sockaddr(&ss, t.local, &t.local_port);
+	memcpy(t.remote, config->server.word, sizeof(t.remote));
+	err = replica_pair(&p->replica, c, &t);
+	if (!err && c->synced)
+		guard_send(s, MESSAGE_PAIR, body, message_put_pair(c, body));
+	return err;
+}
+
+static int connect_server(struct service *s, struct conn *c)
+{
+	const struct config_service *config = s->config;
+	struct sockaddr_storage ss;
+	socklen_t len =
+		addr_sockaddr(&config->server, config->server_port, &ss);
+	int fd = socket(ss.ss_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = socket_prepare(fd);
+	if (!err && config->source.family) {
+		struct sockaddr_storage from;
+		socklen_t n = addr_sockaddr(&config->source, 0, &from);
+
+		err = bind(fd, (struct sockaddr *)&from, n) ? -errno : 0;
+	}
+	if (!err && c)
+		err = announce(s, c, fd);
+	if (!err && connect(fd, (struct sockaddr *)&ss, len) &&
+	    errno != EINPROGRESS)
+		err = -errno;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+void service_connect(struct service *s, struct conn *c, struct relay *r)
+{
+	struct proxy *p = s->proxy;
+	int fd = connect_server(s, c);
+	int err = fd < 0 ? fd : relay_set(&p->relays, r, SERVER, fd, true);
+
+	if (!err)
+		return;
+	log_warning("service %s: server: %s", s->config->name, strerror(-err));
+	p->count.no_server++;
+	if (c)
+		c->relay = NULL;
+	relay_end(&p->relays, r, true);
+}
+
+/* --- from clients ---------------------------------------------------------------- */
+
+static void refuse(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+static void take_client(struct service *s, int fd)
+{
+	struct proxy *p = s->proxy;
+	struct side *side = NULL;
+	struct conn *c = NULL;
+	struct relay *r;
+	struct tuple t;
+
+	if (is_protected(s)) {
+		if (!tuple_of(fd, &t))
+			side = replica_find(&p->replica, &t);
+		if (!side) { /* it is over already */
+			refuse(fd);
+			return;
+		}
+		c = side_conn(side);
+	}
+	r = relay_new(&p->relays, c);
+	if (!r || socket_prepare(fd) ||
+	    relay_set(&p->relays, r, CLIENT, fd, false)) {
+		if (r)
+			relay_end(&p->relays, r, true);
+		else
+			refuse(fd);
+		return;
+	}
+	p->count.accepted++;
+	if (c)
+		c->relay = r;
+	service_connect(s, c, r);
+}
+
+static void on_clients(uv_poll_t *poll, int status, int events)
+{
+	struct service *s = poll->data;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < AT_ONCE; i++) {
+		int fd = accept4(s->listener, NULL, NULL,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		take_client(s, fd);
+	}
+}
+
+int service_open(struct service *s, char *why, size_t size)
+{
+	const struct config_service *config = s->config;
+	const int one = 1;
+	struct sockaddr_storage ss;
+	socklen_t len = addr_sockaddr(&config->vip, config->port, &ss);
+	int fd = socket(ss.ss_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return why_set(why, size, -errno, "service %s: %s",
+			       config->name, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* the agent may give this host the VIP later */
+	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	socket_prepare(fd); /* windows are agreed upon before accept() */
+	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, BACKLOG)) {
+		int err = -errno;
+
+		close(fd);
+		return why_set(why, size, err,
+			       "service %s: port %u of its VIP: %s",
+			       config->name, config->port, strerror(-err));
+	}
+	s->listener = fd;
+	uv_poll_init(s->proxy->loop, &s->poll, fd);
+	s->poll.data = s;
+	return uv_poll_start(&s->poll, UV_READABLE, on_clients);
+}
+
+/* --- roles -------------------------------------------------------------------------- */
+
+/* Another host speaks for these connections now; this one must not say a word
+ * any more. */
+static void abandon(struct service *s)
+{
+	struct proxy *p = s->proxy;
+	struct conn *c;
+
+	while ((c = p->replica.conns[s->index])) {
+		if (c->relay)
+			relay_abandon(&p->relays, c->relay);
+		c->relay = NULL;
+		replica_remove(&p->replica, c);
+	}
+	s->complete = false;
+}
+
+void service_begin(struct service *s)
+{
+	if (!s->fresh)
+		return;
+	s->fresh = false;
+	takeover_service(s);
+	guard_service(s);
+}
+
+void service_role(struct service *s, uint32_t epoch, bool plays)
+{
+	enum baton_link_role role = plays ? BATON_LINK_ROLE_OWNER
+					  : BATON_LINK_ROLE_STANDBY;
+	struct proxy *p = s->proxy;
+	int err;
+
+	if ((int32_t)(epoch - s->epoch) < 0 ||
+	    (epoch == s->epoch && role == s->role))
+		return;
+	if (s->role == BATON_LINK_ROLE_OWNER && !plays) {
+		log_notice("service %s: owner %s is another host's, epoch %u",
+			   s->config->name, s->config->owner, epoch);
+		abandon(s);
+	}
+	s->role = role;
+	s->epoch = epoch;
+	err = p->link ? link_owner(p->link, s->tag, role, epoch) : 0;
+	if (err)
+		log_warning("service %s: epoch %u: %s", s->config->name, epoch,
+			    strerror(-err));
+	/* Whoever has stood by takes over what it has; whoever has just been
+	 * started asks. */
+	s->fresh = plays && p->starting && p->config->nr_peers;
+	if (!plays)
+		return;
+	if (!s->fresh)
+		takeover_service(s);
+	guard_service(s);
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections of the replica become sockets (rows P5, K6). The switch sends
+ * everything here already, and does not hear the old owner any more; so each
+ * end is asked where it is (probe_endpoint.h), and does not move after that
+ * until we speak.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "proxy.h"
+#include "repair.h"
+#include "sockets.h"
+
+#define TICK 2 /* ms */
+#define FIRST 10000000ULL /* ns, until a probe is repeated; then doubled */
+#define SLOWEST 1000000000ULL
+#define PATIENCE 60000000000ULL /* for an end that does not answer */
+#define BATCH 64 /* segments that are sent together */
+
+/* Nobody is silent for good before PATIENCE is over: the client may be. */
+static const struct probe_rule rule = { .repeat = FIRST,
+					.deadline = PATIENCE,
+					.tries = PROBE_TRIES_MAX };
+
+/* One side, on its way to a socket. */
+struct taken {
+	struct probe probe;
+	bool done;
+	int fd; /* -1: none is needed */
+
+	/* as the socket was made: what it does not know */
+	uint64_t received; /* of the other end's stream */
+	uint64_t from; /* in ours: what is to be sent first */
+	bool ended, silent;
+};
+
+struct takeover {
+	struct takeover *next, **prev;
+	struct conn *conn;
+	struct taken side[NR_SIDES];
+	/* a half-open client's SYN-ACK is repeated; 0: it is not half-open */
+	uint64_t due, interval;
+};
+
+static struct takeover *of(const struct conn *c)
+{
+	return c->takeover;
+}
+
+static void unlink_takeover(struct proxy *p, struct takeover *t)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		if (t->side[i].probe.link)
+			probes_remove(&p->probes, &t->side[i].probe);
+	*t->prev = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	t->conn->takeover = NULL;
+	free(t);
+}
+
+void takeover_forget(struct proxy *p, struct conn *c)
+{
+	struct takeover *t = of(c);
+
+	if (!t)
+		return;
+	for (int i = 0; i < NR_SIDES; i++)
+		if (t->side[i].fd >= 0)
+			repair_close(t->side[i].fd);
+	unlink_takeover(p, t);
+}
+
+static void send_one(struct proxy *p, const struct segment *s)
+{
+	int err;
+
+	probe_send(&p->raw, s, 1, &err);
+}
+
+/* It cannot be kept: both ends are told honestly. */
+static void give_up(struct proxy *p, struct conn *c)
+{
+	p->count.lost++;
+	for (int i = 0; i < NR_SIDES; i++) {
+		const struct track *t = &c->side[i].track;
+		struct segment s = { .tuple = c->side[i].tuple,
+				     .seq = track_next_out(t),
+				     .ack = track_next_in(t),
+				     .flags = SEGMENT_RST | SEGMENT_ACK };
+
+		if (c->side[i].known && !track_is_over(t))
+			send_one(p, &s);
+	}
+	takeover_forget(p, c);
+	guard_gone(&p->service[c->service], c);
+}
+
+/* --- both sides are there -------------------------------------------------------- */
+
+/* What one side's socket will not bring, as it arrived before. */
+static int pend(struct relay *r, const struct takeover *t, int to)
+{
+	uint64_t at = t->side[to].from, end = t->side[!to].received;
+	const uint8_t *bytes;
+
+	if (t->side[to].fd < 0 || at >= end)
+		return 0;
+	if (track_bytes(&t->conn->side[!to].track, at, &bytes) < end - at)
+		return -EIO; /* never: it is kept until it is acknowledged */
+	return relay_pend(r, to, bytes, end - at);
+}
+
+static bool finish(struct proxy *p, struct takeover *t)
+{
+	struct conn *c = t->conn;
+	struct relay *r = relay_new(&p->relays, c);
+	bool server = c->side[SERVER].known;
+
+	if (!r || pend(r, t, CLIENT) || (server && pend(r, t, SERVER))) {
+		if (r)
+			relay_abandon(&p->relays, r);
+		give_up(p, c);
+		return false;
+	}
+	for (int i = 0; i < NR_SIDES; i++) {
+		r->end[i].ended = t->side[i].ended;
+		r->end[i].shut = r->end[i].silent = t->side[i].silent;
+		if (t->side[i].fd >= 0)
+			relay_set(&p->relays, r, i, t->side[i].fd, false);
+	}
+	unlink_takeover(p, t);
+	c->relay = r;
+	p->count.taken_over++;
+	if (server)
+		relay_run(&p->relays, r);
+	else
+		service_connect(&p->service[c->service], c, r);
+	return true;
+}
+
+/* --- one side --------------------------------------------------------------------- */
+
+static uint32_t window_of(const struct track *t)
+{
+	int scale = t->scale_out == SEGMENT_NO_SCALE ? 0 : t->scale_out;
+	uint32_t most = 65535u << scale;
+
+	return most < SOCKET_BUFFER ? most : SOCKET_BUFFER;
+}
+
+/* Make the socket, and tell the other end what has arrived: or it would wait
+ * for its timeout to say it again. */
+static int make_socket(struct proxy *p, struct side *side,
+		       const struct track_resume *resume)
+{
+	const struct track *t = &side->track;
+	struct repair_socket r;
+	enum repair_step step;
+	struct segment ack;
+	uint32_t ts = 0;
+	int fd;
+
+	repair_from_track(&r, t, &side->tuple, resume);
+	r.rcv_window = window_of(t);
+	r.send_buffer = r.receive_buffer = SOCKET_BUFFER;
+	r.congestion = SOCKET_CONGESTION;
+	fd = repair_restore(&r, &step);
+	if (fd < 0) {
+		log_warning("a connection cannot be taken over: %s: %s",
+			    repair_step_text(step), strerror(-fd));
+		return fd;
+	}
+	socket_options(fd);
+	if (t->timestamps)
+		repair_timestamp(fd, &ts);
+	probe_ack_segment(&ack, t, &side->tuple, resume->snd_nxt, ts,
+			  r.rcv_window);
+	send_one(p, &ack);
+	return fd;
+}
+
+static void set_done(struct taken *n, const struct track *t)
+{
+	n->done = true;
+	n->received = t->received;
+	n->ended = t->end_in;
+}
+
+bool takeover_answer(struct proxy *p, struct side *side)
+{
+	struct conn *c = side_conn(side);
+	struct takeover *t = of(c);
+	struct taken *n = &t->side[side->which];
+	const struct track *track = &side->track;
+	bool asked = n->probe.track;
+	struct track_resume resume =
+		track_resume(track, &side_other(side)->track,
+			     asked ? n->probe.ack : track_next_out(track),
+			     asked ? n->probe.window : track->window);
+
+	if (!track_is_over(track)) {
+		n->fd = resume.possible ? make_socket(p, side, &resume) : -1;
+		if (n->fd < 0) {
+			n->fd = -1;
+			give_up(p, c);
+			return false;
+		}
+		n->from = resume.from;
+		n->silent = resume.silent;
+	}
+	set_done(n, track);
+	return !t->side[CLIENT].done || !t->side[SERVER].done || finish(p, t);
+}
+
+bool takeover_awaits(struct proxy *p, struct side *side,
+		     const struct segment *s)
+{
+	struct takeover *t = of(side_conn(side));
+	struct taken *n = t ? &t->side[side->which] : NULL;
+
+	if (!n || n->done)
+		return false;
+	if (!n->probe.track) /* half-open: it has our SYN-ACK now */
+		return track_is_open(&side->track) && s->flags & SEGMENT_ACK;
+	return probe_in(&p->probes, &n->probe, s);
+}
+
+bool takeover_lacks(struct side *side)
+{
+	const struct takeover *t = of(side_conn(side));
+
+	return t && !t->side[side->which].done;
+}
+
+/* --- the beginning ------------------------------------------------------------------ */
+
+static void say_syn_ack(struct proxy *p, struct takeover *t, uint64_t now)
+{
+	const struct side *client = &t->conn->side[CLIENT];
+	struct segment s;
+
+	probe_syn_ack_segment(&s, &client->track, &client->tuple, 65535);
+	send_one(p, &s);
+	t->interval = t->interval ? t->interval * 2 : FIRST;
+	if (t->interval > SLOWEST)
+		t->interval = SLOWEST;
+	t->due = now + t->interval;
+}
+
+/* Its sides that are to be asked are added to the list. */
+static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
+		    uint64_t now)
+{
+	struct takeover *t = calloc(1, sizeof(*t));
+	struct side *server = &c->side[SERVER];
+	size_t nr = 0;
+
+	/* A SYN alone: the client repeats it. A server that was not reached
+	 * is, by another connection. */
+	if (!t || !c->side[CLIENT].track.opened_out) {
+		free(t);
+		replica_remove(&p->replica, c);
+		return 0;
+	}
+	if (server->known && !track_is_open(&server->track))
+		replica_unpair(&p->replica, c);
+	t->conn = c;
+	t->next = p->takeovers;
+	t->prev = &p->takeovers;
+	if (t->next)
+		t->next->prev = &t->next;
+	p->takeovers = t;
+	c->takeover = t;
+	for (int i = 0; i < NR_SIDES; i++) {
+		struct side *s = &c->side[i];
+		struct taken *n = &t->side[i];
+
+		n->fd = -1;
+		if (!s->known || track_is_over(&s->track)) {
+			set_done(n, &s->track);
+		} else if (track_is_open(&s->track)) {
+			n->probe.track = &s->track;
+			n->probe.tuple = &s->tuple;
+			n->probe.weight = side_other(s)->track.kept;
+			list[nr++] = &n->probe;
+		} else {
+			say_syn_ack(p, t, now);
+		}
+	}
+	return nr;
+}
+
+/* One that was not proven: its newest word is believed, or there is none. False:
+ * its connection is gone. */
+static bool settle(struct proxy *p, struct probe *probe)
+{
+	struct side *side = (struct side *)probe->track; /* its first member */
+
+	if (probe->state == PROBE_ANSWERED)
+		return takeover_answer(p, side);
+	give_up(p, side_conn(side));
+	return false;
+}
+
+/* The other side of the same connection, taken out of the list. */
+static struct probe *take_sibling(struct probe **list, const struct probe *of)
+{
+	const struct side *side = (const struct side *)of->track;
+
+	for (; *list; list = &(*list)->next) {
+		struct probe *probe = *list;
+
+		if ((const struct side *)probe->track - side ==
+		    !side->which - side->which) {
+			*list = probe->next;
+			return probe;
+		}
+	}
+	return NULL;
+}
+
+static void send_probes(struct proxy *p, uint64_t now)
+{
+	struct probe *due[BATCH], *over;
+	struct segment s[BATCH];
+	size_t n;
+	int err;
+
+	do {
+		n = probes_due(&p->probes, now, due, BATCH, &over);
+		for (size_t i = 0; i < n; i++)
+			probe_segment(&s[i], due[i]);
+		/* what does not go out is repeated */
+		if (n)
+			probe_send(&p->raw, s, n, &err);
+		while (over) {
+			struct probe *one = over, *other;
+
+			over = one->next;
+			other = take_sibling(&over, one);
+			if (settle(p, one) && other)
+				settle(p, other);
+		}
+	} while (n == BATCH);
+}
+
+void takeover_service(struct service *s)
+{
+	struct proxy *p = s->proxy;
+	uint32_t nr = p->replica.nr[s->index];
+	struct probe **list = calloc(2 * nr + 1, sizeof(struct probe *));
+	uint64_t now = clock_ns();
+	size_t n = 0;
+
+	log_notice("service %s: taking over %u connections, epoch %u",
+		   s->config->name, nr, s->epoch);
+	if (!list) {
+		log_error("service %s: no memory to take over",
+			  s->config->name);
+		return;
+	}
+	for (struct conn *c = p->replica.conns[s->index], *next; c; c = next) {
+		next = c->next;
+		if (!c->takeover && !c->relay)
+			n += begin(p, c, list + n, now);
+	}
+	probes_start(&p->probes, list, n, now);
+	free(list);
+	send_probes(p, now);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct proxy *p = timer->data;
+	uint64_t now = clock_ns();
+
+	for (struct takeover *t = p->takeovers; t; t = t->next)
+		if (t->due && t->due <= now && !t->side[CLIENT].done)
+			say_syn_ack(p, t, now);
+	send_probes(p, now);
+}
+
+void takeover_open(struct proxy *p)
+{
+	probes_init(&p->probes, &rule);
+	uv_timer_init(p->loop, &p->takeover_timer);
+	p->takeover_timer.data = p;
+	uv_timer_start(&p->takeover_timer, on_tick, TICK, TICK);
+}
