@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import abi, bpf
 from harness.lab import BUILD, ROOT, wait_until
 
 TEXT = (ROOT / "docs/control.md").read_text()
@@ -145,7 +146,7 @@ def agent(lab, network, batond):
 
 def test_page_is_understood():
     assert {"move", "service", "host", "bfd", "owner", "event", "reason",
-            "stats", "traffic", "status"} == set(OBJECTS)
+            "replay", "stats", "traffic", "status"} == set(OBJECTS)
     assert {"start", "stop", "move", "link_down"} <= set(kinds())
 
 
@@ -189,6 +190,14 @@ def test_moves(batond, agent):
     compare([OBJECTS["move"]], moves, "move")
     compare([OBJECTS["move"]], batond.control("owner.failback", name="web-a"),
             "move")
+
+
+def test_replay(batond):
+    assert batond.control("owner.replay", name="web-a") is None
+    with bpf.Map.pinned(batond.pins / "record_rings") as rings:
+        rings.update(0, abi.RecordRing(next=1))
+    compare(OBJECTS["replay"], batond.control("owner.replay", name="web-a"),
+            "replay")
 
 
 def test_an_error_is_as_shown(batond, agent):

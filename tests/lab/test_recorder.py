@@ -8,6 +8,7 @@ themselves: whatever the standby gets of them, nobody sent again.
 
 import contextlib
 import fcntl
+import json
 import socket
 import termios
 
@@ -15,11 +16,12 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from harness import abi, bpf
 from harness.lab import Lab, wait_until
 
-from network import SINK, Network, near, vip
+from network import CLIENT, CLIENTS, SINK, Network, near, vip
 
 MARK = 4242  # port of the datagram that closes a capture
 
@@ -91,57 +93,103 @@ def segments(capture, network):
     return found
 
 
-def fail(network, senders):
+def fail(network, senders, before=lambda: None, after=lambda: None):
     """Host a hears no more, clients send, clients are cut off, b plays the
-    owner: what it got until then, and the event."""
+    owner: what it got until then, and the event. `before` and `after` the
+    failure more may happen."""
     for s in senders:
         s.socket.sendall(s.heard)
     wait_until(lambda: all(acknowledged(s.socket) for s in senders),
                "the host has all so far")
-    after = network.last_event()
-    before = network.counted("forward_flow")
+    last = network.last_event()
+    before()
+    forwarded = network.counted("forward_flow")
     network.hosts["a"].deafen()
     with network.hosts["b"].capture() as capture:
         for s in senders:
             s.socket.sendall(s.lost)
         # The first window is larger than all of it.
-        wait_until(lambda: network.counted("forward_flow") - before >=
+        wait_until(lambda: network.counted("forward_flow") - forwarded >=
                    sum(-(-len(s.lost) // 1448) for s in senders),
                    "the switch has forwarded all")
         network.client.ip("link", "set", "c0", "down")
-        event = network.wait_event("move", after, owner="role", to="b")
+        after()
+        event = network.wait_event("move", last, owner="role", to="b")
         return segments(capture, network), event
 
 
-@pytest.mark.parametrize("forward", ("l2", "gue"))
-def test_the_standby_gets_what_was_not_acknowledged(start, forward):
-    network = start(forward, True)
-    with contextlib.ExitStack() as stack:
-        senders = [Sender(network, i) for i in range(6)]
-        for s in senders:
-            stack.callback(s.socket.close)
-        found, event = fail(network, senders)
+def check(senders, found, replayed):
+    """All that was lost, in order, without a gap, nothing twice; and nothing
+    that host a had."""
     assert found.keys() == {s.key for s in senders}
     for s in senders:
         got = found[s.key]
-        # In order, without a gap, nothing twice; nothing that a had.
         assert b"".join(data for *_, data in got) == s.lost
         for (seq, _, data), (after, *_) in zip(got, got[1:]):
             assert after == (seq + len(data)) % 2**32
-    replayed = event["replayed"]
     assert replayed["connections"] == len(senders)
     assert replayed["packets"] >= sum(len(got) for got in found.values())
     assert not any(replayed[name] for name in (
         "incomplete", "too_large", "overwritten", "refused"))
 
 
-def test_without_the_recorder_it_gets_nothing(start):
-    """The ablation of the test above."""
-    network = start("l2", False)
+@contextlib.contextmanager
+def connected(network):
     with contextlib.ExitStack() as stack:
         senders = [Sender(network, i) for i in range(6)]
         for s in senders:
             stack.callback(s.socket.close)
+        yield senders
+
+
+@pytest.mark.parametrize("forward", ("l2", "gue"))
+def test_the_standby_gets_what_was_not_acknowledged(start, forward):
+    network = start(forward, True)
+    with connected(network) as senders:
+        found, event = fail(network, senders)
+    check(senders, found, event["replayed"])
+    text = network.baton("event", "show").stdout
+    assert f"{event['replayed']['packets']} packets of 6 connections" in text
+
+
+def test_again(start):
+    """For a host that was not ready: the same once more, on request."""
+    network = start("l2", True)
+    for clients in CLIENTS.values():
+        # ... and says nothing until it is; no RST.
+        network.hosts["b"].ns.ip("route", "replace", "blackhole", clients)
+    with connected(network) as senders:
+        fail(network, senders)
+        with network.hosts["b"].capture() as capture:
+            replayed = json.loads(network.baton(
+                "-j", "owner", "replay", "role").stdout)
+            check(senders, segments(capture, network), replayed)
+
+
+def test_while_batond_is_away(start):
+    """The prober moves the owner; who comes next sends what is owed."""
+    network = start("l2", True)
+    role = network.owner("role")
+
+    def kill():
+        network.batond.kill()
+        network.batond.popen.wait()
+
+    def restart():
+        with bpf.Map.pinned(network.batond.pins / "owners") as owners:
+            wait_until(lambda: abi.Owner.from_buffer_copy(
+                owners.lookup(role["id"])).epoch > role["epoch"],
+                "the prober has moved the owner")
+        network.restart()
+    with connected(network) as senders:
+        found, event = fail(network, senders, kill, restart)
+    check(senders, found, event["replayed"])
+
+
+def test_without_the_recorder_it_gets_nothing(start):
+    """The ablation of the test above."""
+    network = start("l2", False)
+    with connected(network) as senders:
         found, event = fail(network, senders)
     assert found == {} and event["replayed"] is None
     assert not any(ring.next for ring in record_rings(network))
@@ -173,3 +221,29 @@ def test_a_standby_that_comes_later(start):
             found = segments(capture, network)
     assert {key: [data for *_, data in got] for key, got in
             found.items()} == {key: [b"nobody is there"]}
+
+
+def test_many_at_once(start):
+    """More than any queue between the switch and the host holds. Of those of
+    one CPU, as that has the ring that they must fit."""
+    network = start("l2", True)
+    router = network.switch.mac("s0")
+    number = 1000
+    with network.client.entered():
+        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        sender.bind(("c0", 0))
+    with sender, network.hosts["b"].capture() as capture:
+        network.hosts["a"].deafen()
+        after = network.last_event()
+        for i in range(number):
+            sender.send(bytes(
+                Ether(src=network.client.mac("c0"), dst=router) /
+                IP(src=CLIENT[4], dst=vip(4)) /
+                TCP(sport=1024 + i, dport=SINK, flags="PA", seq=1, ack=1) /
+                Raw(b"x" * 1000)))
+        event = network.wait_event("move", after, owner="role", to="b")
+        found = segments(capture, network)
+    before = event["replayed"]["packets"]
+    # Whoever came after the move needed no help.
+    assert 0 < before <= number
+    assert {port for _, port in found} == set(range(1024, 1024 + number))

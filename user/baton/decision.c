@@ -77,9 +77,34 @@ static void show_others(const struct options *o, FILE *f, const json_t *event)
 	putc('\n', f);
 }
 
+/* What the new host got of what the old one did not acknowledge; nothing if
+ * there was nothing. */
+static void show_replayed(const struct options *o, FILE *f,
+			  const json_t *replayed)
+{
+	double packets = show_number(replayed, "packets");
+	double lost = show_number(replayed, "too_large") +
+		      show_number(replayed, "overwritten") +
+		      show_number(replayed, "refused");
+
+	if (!packets && !lost && !show_number(replayed, "incomplete"))
+		return;
+	head(o, f, "replayed");
+	fprintf(f, "%.0f packets of %.0f connections in %.2f ms", packets,
+		show_number(replayed, "connections"),
+		show_number(replayed, "ms"));
+	if (lost)
+		fprintf(f, "; %.0f could not be", lost);
+	if (show_number(replayed, "incomplete"))
+		fprintf(f, "; %.0f connections miss some",
+			show_number(replayed, "incomplete"));
+	putc('\n', f);
+}
+
 void show_decision(const struct options *o, FILE *f, const json_t *event)
 {
 	show_because(o, f, json_object_get(event, "because"));
 	show_guards(o, f, json_object_get(event, "guards"));
 	show_others(o, f, event);
+	show_replayed(o, f, json_object_get(event, "replayed"));
 }

@@ -83,6 +83,16 @@ void show_moves(const struct options *o, FILE *f, const json_t *data,
 		fputs("nothing moved\n", f);
 }
 
+void show_replay(const struct options *o, FILE *f, const json_t *data,
+		 const json_t *args)
+{
+	(void)args;
+	if (json_is_object(data))
+		show_details(o, f, data);
+	else
+		fputs("nothing is recorded\n", f);
+}
+
 void show_maintenance(const struct options *o, FILE *f, const json_t *data,
 		      const json_t *args)
 {

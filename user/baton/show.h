@@ -12,7 +12,8 @@
 
 command_print show_services, show_hosts, show_owners;
 command_print show_maintenance;
-command_print show_moves, show_events, show_text, show_reload, show_nothing;
+command_print show_moves, show_replay, show_events, show_text, show_reload,
+	show_nothing;
 
 /* What an event says of the decision that it tells, a few lines; nothing if it
  * tells none. */

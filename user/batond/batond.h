@@ -63,9 +63,7 @@ struct note {
 	/* MOVE and HELD */
 	struct move move;
 	uint64_t flip_ns; /* time that the store took (MOVE) */
-	uint64_t replay_ns; /* from the decision to the last packet that was
-			     * replayed; 0: nothing is recorded (MOVE) */
-	struct replay_counts replayed; /* likewise */
+	struct replay_result replayed; /* since the decision (MOVE) */
 	uint32_t nr_others; /* more than OTHERS_KEPT: some are left out */
 	struct other others[OTHERS_KEPT];
 };

@@ -152,6 +152,14 @@ static json_t *failback(struct batond *b, const json_t *request,
 		    : NULL;
 }
 
+static json_t *replay_owner(struct batond *b, const json_t *request,
+			    char why[COMMAND_WHY])
+{
+	const char *name = needed_name(request, why);
+
+	return name ? failover_replay(b, name, why) : NULL;
+}
+
 static json_t *reload(struct batond *b, const json_t *request,
 		      char why[COMMAND_WHY])
 {
@@ -183,6 +191,7 @@ static const struct {
 	{ "owner.drain", drain },
 	{ "owner.failover", failover },
 	{ "owner.failback", failback },
+	{ "owner.replay", replay_owner },
 	{ "event.show", show_events },
 	{ "event.watch", show_events },
 	{ "config.show", show_config },

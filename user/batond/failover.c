@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "bfd_show.h"
+#include "replay_show.h"
 #include "supervisor.h"
 #include "tell.h"
 
@@ -359,6 +360,17 @@ json_t *failover_owner(struct batond *b, const char *owner, const char *to,
 		}
 	}
 	return by_hand(b, owner, id, host, false, force, why);
+}
+
+json_t *failover_replay(struct batond *b, const char *owner, char why[256])
+{
+	uint16_t id = known_owner(b, owner, why);
+	struct replay_result r;
+
+	if (!id)
+		return NULL;
+	replay_again(b, id, &r);
+	return replay_json(&r);
 }
 
 json_t *failback_owner(struct batond *b, const char *owner, bool force,

@@ -33,6 +33,9 @@ json_t *failover_owner(struct batond *b, const char *owner, const char *to,
 json_t *failback_owner(struct batond *b, const char *owner, bool force,
 		       char why[256]);
 
+/* What its host did not acknowledge is sent to it again. */
+json_t *failover_replay(struct batond *b, const char *owner, char why[256]);
+
 /* With the lock held: make the moves of a result, and note them. */
 void failover_carry_out(struct batond *b, const struct cluster_result *r);
 

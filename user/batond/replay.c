@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 /* The largest outer headers: IPv6, UDP and GUE, and a tag. */
 #define GROWTH 64
 
+#define SEND_BUFFER (4 << 20) /* bytes under way in a device's queue, ... */
+#define PATIENCE_US 10000 /* ... before we wait so long for room */
 #define WARM_PACKETS 128 /* memory for more is touched when it is needed */
 
 /* Which owners moved, and what came of it; by owner id. The former is all zero
@@ -31,7 +34,8 @@ static size_t arena(const struct replay *r)
 
 int replay_open(struct replay *r, const struct dataplane *d)
 {
-	const int yes = 1;
+	const struct timeval patience = { .tv_usec = PATIENCE_US };
+	const int yes = 1, buffer = SEND_BUFFER;
 	int err;
 
 	*r = (struct replay){
@@ -47,6 +51,10 @@ int replay_open(struct replay *r, const struct dataplane *d)
 		return -errno;
 	setsockopt(r->socket, SOL_PACKET, PACKET_QDISC_BYPASS, &yes,
 		   sizeof(yes));
+	setsockopt(r->socket, SOL_SOCKET, SO_SNDBUFFORCE, &buffer,
+		   sizeof(buffer));
+	setsockopt(r->socket, SOL_SOCKET, SO_SNDTIMEO, &patience,
+		   sizeof(patience));
 	err = replay_work_make(&r->work,
 			       (size_t)r->recorder.cpus * r->recorder.slots);
 	/* Only what is ever used of it takes memory. */
@@ -130,8 +138,8 @@ static int transmit(const struct replay *r, uint32_t ifindex,
 				  .sll_ifindex = ifindex };
 
 	memcpy(&to.sll_protocol, frame + 2 * ETH_ALEN, sizeof(to.sll_protocol));
-	return sendto(r->socket, frame, len, MSG_DONTWAIT,
-		      (struct sockaddr *)&to, sizeof(to)) < 0
+	return sendto(r->socket, frame, len, 0, (struct sockaddr *)&to,
+		      sizeof(to)) < 0
 		       ? -errno
 		       : 0;
 }
@@ -157,12 +165,13 @@ static uint8_t *frame_of(const struct replay *r, size_t pick)
 	return r->frames + pick * sizeof(struct baton_record_frame);
 }
 
-static void replay_owners(struct replay *r, const struct dataplane *d)
+static void replay_owners(struct replay *r, const struct dataplane *d,
+			  bool again)
 {
 	struct replay_work *w = &r->work;
 	size_t n = recorder_read(&r->recorder, moved_to, w->found), kept = 0;
 
-	n = replay_select(w, n, moved_to, coarse_now(), results);
+	n = replay_select(w, n, moved_to, again, coarse_now(), results);
 	/* All copies first: what is sent is recorded again, and may be written
 	 * over what is still to be sent. */
 	for (size_t i = 0; i < n; i++) {
@@ -200,15 +209,32 @@ void replay(struct batond *b, struct note *notes, uint32_t n)
 		}
 	if (!any)
 		return;
-	replay_owners(&b->replay, &b->dp);
+	replay_owners(&b->replay, &b->dp, false);
 	done = clock_ns();
 	for (uint32_t i = n; i-- > 0;) {
 		uint16_t owner = notes[i].move.owner;
 
 		if (notes[i].kind != NOTE_MOVE || !moved_to[owner])
 			continue;
-		notes[i].replay_ns = done - notes[i].at;
-		notes[i].replayed = results[owner];
+		notes[i].replayed = (struct replay_result){
+			.counts = results[owner],
+			.took = done - notes[i].at,
+		};
 		moved_to[owner] = 0;
 	}
+}
+
+void replay_again(struct batond *b, uint16_t owner, struct replay_result *to)
+{
+	uint64_t began = clock_ns();
+
+	*to = (struct replay_result){ 0 };
+	if (!has_recorded(&b->replay.recorder))
+		return;
+	moved_to[owner] = dataplane_owner(&b->dp, owner).host;
+	results[owner] = (struct replay_counts){ 0 };
+	replay_owners(&b->replay, &b->dp, true);
+	moved_to[owner] = 0;
+	to->counts = results[owner];
+	to->took = clock_ns() - began;
 }

@@ -20,6 +20,12 @@
 struct batond;
 struct note;
 
+struct replay_result {
+	struct replay_counts counts;
+	uint64_t took; /* ns until the last packet was sent; 0: nothing is
+			* recorded */
+};
+
 struct replay {
 	struct recorder recorder;
 	struct replay_work work;
@@ -37,5 +43,11 @@ void replay_close(struct replay *r);
  * those that are recorded.
  */
 void replay(struct batond *b, struct note *notes, uint32_t n);
+
+/*
+ * The same for an owner that has moved, for a host that was not ready before:
+ * all that is not acknowledged, also what was sent to the host. Main thread.
+ */
+void replay_again(struct batond *b, uint16_t owner, struct replay_result *to);
 
 #endif

@@ -2,7 +2,6 @@
 #include "replay_select.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,7 +225,7 @@ static size_t thin_out(struct replay_work *w, size_t n,
 }
 
 size_t replay_select(struct replay_work *w, size_t nr_found, const uint16_t *to,
-		     uint64_t now, struct replay_counts *counts)
+		     bool again, uint64_t now, struct replay_counts *counts)
 {
 	uint32_t mask = 1;
 	size_t n = 0;
@@ -252,7 +251,7 @@ size_t replay_select(struct replay_work *w, size_t nr_found, const uint16_t *to,
 		struct replay_connection *c;
 
 		if (r->direction != BATON_RECORD_TO_HOST ||
-		    r->host == to[r->owner])
+		    (r->host == to[r->owner] && !again))
 			continue;
 		c = connection_of(w, mask, r);
 		if (!is_owed(c, r, now))

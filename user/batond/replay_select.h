@@ -21,6 +21,8 @@
 #ifndef BATOND_REPLAY_SELECT_H
 #define BATOND_REPLAY_SELECT_H
 
+#include <stdbool.h>
+
 #include "recorder.h"
 
 #define REPLAY_BLIND 1000000000ULL /* ns */
@@ -32,7 +34,8 @@
 	X(incomplete, "connections of which some are missing")                 \
 	X(too_large, "packets not sent, as only their beginning was kept")     \
 	X(overwritten, "packets written over before they could be sent")       \
-	X(refused, "packets that the switch would not forward now")
+	X(refused, "packets that the switch would not forward now, or not "    \
+		   "send")
 
 struct replay_counts {
 #define X(name, text) uint32_t name;
@@ -60,12 +63,13 @@ int replay_work_make(struct replay_work *w, size_t n);
 void replay_work_free(struct replay_work *w);
 
 /*
- * `to`: by owner id, the id of its new host, 0 for those that did not move.
+ * `to`: by owner id, the id of its new host, 0 for those that did not move;
+ * what went to that host is left out, unless it is to be sent `again`.
  * `now`: CLOCK_MONOTONIC_COARSE, ns. `counts`: by owner id; the connections,
  * incomplete and too_large of those that moved are added to. The picks, in
  * w->picks in the order in which to send them; how many there are.
  */
 size_t replay_select(struct replay_work *w, size_t nr_found, const uint16_t *to,
-		     uint64_t now, struct replay_counts *counts);
+		     bool again, uint64_t now, struct replay_counts *counts);
 
 #endif

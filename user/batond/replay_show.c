@@ -14,17 +14,17 @@ json_t *recorder_json(const struct recorder *r)
 			 "packets", packets, "too_large", too_large);
 }
 
-json_t *replay_json(const struct note *n)
+json_t *replay_json(const struct replay_result *r)
 {
 	json_t *j;
 
-	if (!n->replay_ns)
+	if (!r->took)
 		return json_null();
 	j = json_object();
 #define X(name, text)                                                          \
-	json_object_set_new(j, #name, json_integer(n->replayed.name));
+	json_object_set_new(j, #name, json_integer(r->counts.name));
 	REPLAY_COUNTS(X)
 #undef X
-	json_object_set_new(j, "ms", json_real(n->replay_ns / 1e6));
+	json_object_set_new(j, "ms", json_real(r->took / 1e6));
 	return j;
 }

@@ -10,7 +10,7 @@
 /* How much is recorded, and how much there is room for. */
 json_t *recorder_json(const struct recorder *r);
 
-/* What the new host of an owner was given; null if nothing is recorded. */
-json_t *replay_json(const struct note *n);
+/* What the host of an owner was given; null if nothing is recorded. */
+json_t *replay_json(const struct replay_result *r);
 
 #endif

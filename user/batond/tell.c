@@ -164,7 +164,7 @@ static void tell_move(struct batond *b, const struct note *n, json_t **because)
 	const struct move *m = &n->move;
 	json_t *fields = decision_json(b, n, because);
 
-	json_object_set_new(fields, "replayed", replay_json(n));
+	json_object_set_new(fields, "replayed", replay_json(&n->replayed));
 	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
 		 fields, "owner %s: %s -> %s, epoch %u (%s)",
 		 owner_name(b, m->owner),

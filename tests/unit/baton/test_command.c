@@ -75,6 +75,7 @@ static const struct {
 	  "{'name': 'web-a', 'to': 'b', 'force': true}" },
 	{ "owner failback web-a f", "owner.failback",
 	  "{'name': 'web-a', 'force': true}" },
+	{ "owner replay web-a", "owner.replay", "{'name': 'web-a'}" },
 	{ "owner drain web-a", "owner.drain", "{'name': 'web-a', 'on': true}" },
 	{ "host drain a off", "host.drain", "{'name': 'a', 'on': false}" },
 	{ "event show last 5 after 17", "event.show",
