@@ -184,6 +184,13 @@ $(O)/jump.so: $(O)/pic/tests/lab/jump.o
 	$(call say,LINK)
 	$(Q)$(CC) -shared $^ -o $@
 
+# a relay that moves, for the tests of what moves it
+$(O)/takeover: $(addprefix $(O)/obj/,tests/lab/takeover.o user/lib/addr.o \
+		$(patsubst %,user/baton-proxy/%.o, \
+		segment track repair probe_endpoint))
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@
+
 # the bench's own program
 $(O)/xdpbench: $(BENCH_SRCS:%.c=$(O)/obj/%.o) \
 		$(LIB_SRCS:%.c=$(O)/obj/%.o) $(TEST_BPF_OBJS)
@@ -199,7 +206,7 @@ $(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(O)/beat $(O)/jump.so $(O)/linkbench
+		$(O)/beat $(O)/takeover $(O)/jump.so $(O)/linkbench
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)
