@@ -159,7 +159,7 @@ $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
-$(foreach c,$(sort $(COMPONENTS) $(PARTS)) link,$(eval $(call component,$(c))))
+$(foreach c,$(COMPONENTS) link,$(eval $(call component,$(c))))
 
 $(O)/libbaton.a: $(LIBBATON_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,AR)

@@ -11,8 +11,7 @@
  * standard input all connections are restored in B from the packets that came in
  * at A until then. At the end: how many sockets were restored, and in what time.
  *
- * Ablations: `forget` the bytes that were received and not passed on; `deaf`:
- * do not ask the ends for what they have.
+ * Ablation: `forget` the bytes that were received and not passed on.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -374,23 +373,20 @@ static void plan(struct connection *c)
 {
 	for (int j = 0; j < 2; j++) {
 		struct side *s = &c->side[j], *other = &c->side[!j];
-		bool deaf = !strcmp(lab.ablation, "deaf");
 
 		s->fd = -1;
 		/* A half of a connection may be over. */
 		s->shut = s->eof = track_is_over(&s->track);
 		if (s->eof)
 			continue;
-		if (!deaf && s->probe.state != PROBE_ANSWERED) {
+		if (s->probe.state != PROBE_ANSWERED) {
 			fprintf(stderr, "an end did not answer: %d\n",
 				s->probe.state);
 			exit(1);
 		}
-		lab.unproven += !deaf && !s->probe.proven;
-		s->resume = track_resume(
-			&s->track, &other->track,
-			deaf ? track_next_out(&s->track) : s->probe.ack,
-			deaf ? s->track.window : s->probe.window);
+		lab.unproven += !s->probe.proven;
+		s->resume = track_resume(&s->track, &other->track, s->probe.ack,
+					 s->probe.window);
 		must(s->resume.possible, "a plan");
 	}
 }
@@ -430,12 +426,10 @@ static void restore(struct side *s, struct side *other,
 
 static void take_over(void)
 {
-	bool deaf = !strcmp(lab.ablation, "deaf");
 	struct probe_sockets sockets;
 
 	must(!probe_sockets_open(&sockets, 0), "raw sockets");
-	if (!deaf)
-		ask(&sockets);
+	ask(&sockets);
 	lab.serving = true;
 	for (unsigned int i = 0; i < lab.n; i++) {
 		struct connection *c = lab.list[i];

@@ -56,6 +56,9 @@ class Pair:
                 far, ours = (near(family, machine, leg, n) for n in (1, 2))
                 end.address(device, f"{far}/{length}")
                 host.address(f"h{leg}", f"{ours}/{length}")
+                # Else packets to a machine that is gone wait for it to be
+                # found, and TCP repeats nothing that waits in its own host.
+                end.neighbour(ours, host.mac(f"h{leg}"), device)
                 to = (CLIENT, SERVER)[leg][family]
                 host.ip("route", "add", to, "via", far)
         for family in 4, 6:

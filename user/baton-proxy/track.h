@@ -20,7 +20,9 @@
 #include "segment.h"
 
 /* Memory for the stream of one side, for whoever sets no other limit. It must
- * be more than the largest window that the owner's kernel offers. */
+ * be more than the largest window that the owner's kernel offers; and a standby,
+ * which learns a little later what is needed no more, must have more room than
+ * its owner, or it would refuse what the owner has taken. */
 #define TRACK_LIMIT (16u << 20)
 
 /* Gaps in what has arrived; a segment that would make one more is refused. */
