@@ -10,7 +10,10 @@ import contextlib
 import fcntl
 import json
 import socket
+import struct
 import termios
+import time
+from collections import namedtuple
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -19,7 +22,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from harness import abi, bpf
-from harness.lab import Lab, wait_until
+from harness.lab import BUILD, Lab, wait_until
 
 from network import CLIENT, CLIENTS, SINK, Network, near, vip
 
@@ -164,6 +167,79 @@ def test_again(start):
             replayed = json.loads(network.baton(
                 "-j", "owner", "replay", "role").stdout)
             check(senders, segments(capture, network), replayed)
+
+
+Packet = namedtuple("Packet", "interface, seconds, data, comment")
+
+
+def options(data):
+    """{code: value} of a pcapng block's options."""
+    found = {}
+    while True:
+        code, size = struct.unpack_from("=HH", data)
+        if not code:
+            assert (size, len(data)) == (0, 4)
+            return found
+        found[code] = data[4:4 + size]
+        data = data[4 + -(-size // 4) * 4:]
+
+
+def pcapng(data):
+    """The packets of a file of one section, with its interfaces' names."""
+    names = []
+    while data:
+        kind, size = struct.unpack_from("=II", data)
+        assert size % 4 == 0 and data[size - 4:size] == data[4:8]
+        body, data = data[8:size - 4], data[size:]
+        if kind == 0x0a0d0d0a:
+            magic, major, minor, length = struct.unpack_from("=IHHq", body)
+            assert (magic, major, minor, length) == (0x1a2b3c4d, 1, 0, -1)
+            assert not names and options(body[16:])[4].startswith(b"baton")
+        elif kind == 1:
+            link, longest = struct.unpack_from("=HxxI", body)
+            found = options(body[8:])
+            assert link == 1 and longest >= 1514 and found[9] == b"\t"
+            names.append(found[2].decode())
+        else:
+            assert kind == 6
+            index, high, low, kept, _ = struct.unpack_from("=5I", body)
+            found = options(body[20 + -(-kept // 4) * 4:])
+            assert found[2] == bytes((1, 0, 0, 0))  # inbound
+            yield Packet(names[index], (high << 32 | low) / 1e9,
+                         body[20:20 + kept], found[1].decode())
+
+
+def test_capture(start, tmp_path):
+    """What was recorded, as a file that others read; without batond."""
+    network = start("l2", True)
+    file = tmp_path / "role.pcapng"
+    with connected(network) as senders:
+        fail(network, senders)
+    network.batond.destroy()
+
+    def capture(owner):  # where the ports' names are known
+        return network.switch.run(
+            BUILD / "baton", "-j", "-b", network.batond.pins, "owner",
+            "capture", owner, "file", file, check=False)
+    told = json.loads(capture("role").stdout)
+    assert file.stat().st_mode & 0o777 == 0o600
+    packets = list(pcapng(file.read_bytes()))
+    assert told == {"packets": len(packets), "lost": 0}
+    assert all(abs(time.time() - p.seconds) < 3600 for p in packets)
+    # Of b's kernel, which does not know the connections, too.
+    assert {p.interface for p in packets} == {
+        "s0", *(h.port for h in network.hosts.values())}
+    frames = [Ether(p.data) for p in packets]
+    for s in senders:
+        sent = b"".join(bytes(f[TCP].payload) for f, p in zip(frames, packets)
+                        if f[TCP].sport == s.key[1] and
+                        p.comment.endswith("to host a"))
+        # The handshake and all data, some of it perhaps more than once.
+        assert s.heard[:100] in sent and s.lost[-100:] in sent
+        flags = [str(f[TCP].flags) for f in frames
+                 if s.key[1] in (f[TCP].sport, f[TCP].dport)]
+        assert {"S", "SA", "A"} <= set(flags)
+    assert capture("nobody").returncode == 1
 
 
 def test_while_batond_is_away(start):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every command there is. */
+#include "capture.h"
 #include "command.h"
 #include "flowcmd.h"
 #include "keycmd.h"
@@ -15,6 +16,11 @@ static const struct keyword failover_words[] = {
 
 static const struct keyword failback_words[] = {
 	{ "force", KEYWORD_TRUE, NULL },
+	{ 0 },
+};
+
+static const struct keyword capture_words[] = {
+	{ "file", KEYWORD_TEXT, NULL },
 	{ 0 },
 };
 
@@ -141,6 +147,12 @@ static const struct verb owner_verbs[] = {
 	  .run = remote_ask,
 	  .request = "owner.replay",
 	  .print = show_replay },
+	{ .name = "capture",
+	  .synopsis = "NAME file FILE",
+	  .help = "write what is recorded of its connections, as pcapng",
+	  .first = FIRST_NAME,
+	  .keywords = capture_words,
+	  .run = owner_capture },
 	{ .name = "drain",
 	  .synopsis = "NAME [on|off]",
 	  .help = "give it no new connections; what it has stays",

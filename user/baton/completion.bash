@@ -24,7 +24,7 @@ _baton_candidates()
 		case $object in
 		service) echo show add set del help ;;
 		host) echo show add set del drain help ;;
-		owner) echo show add set del failover failback replay drain help ;;
+		owner) echo show add set del failover failback replay capture drain help ;;
 		flow) echo show set del help ;;
 		event | stats | status) echo show watch help ;;
 		config) echo show help ;;
@@ -60,6 +60,9 @@ _baton_candidates()
 	owner.failover.to)
 		_baton_names host
 		;;
+	owner.capture.file)
+		compgen -f -- "$current"
+		;;
 	service.*.owners)
 		_baton_names owner
 		;;
@@ -71,6 +74,8 @@ _baton_candidates()
 			_baton_names "$object"
 		elif [ "$verb" = failover ]; then
 			echo to force
+		elif [ "$verb" = capture ]; then
+			echo file
 		elif [ "$verb" = failback ]; then
 			echo force
 		elif [ "$verb" = drain ]; then

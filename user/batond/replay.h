@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "dataplane.h"
-#include "recorder.h"
+#include "lib/recorder.h"
 #include "replay_select.h"
 
 struct batond;

@@ -23,7 +23,7 @@
 
 #include <stdbool.h>
 
-#include "recorder.h"
+#include "lib/recorder.h"
 
 #define REPLAY_BLIND 1000000000ULL /* ns */
 

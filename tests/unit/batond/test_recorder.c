@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "baton/abi.h"
-#include "batond/recorder.h"
+#include "lib/recorder.h"
 
 #define CPUS 2
 #define SLOTS 4

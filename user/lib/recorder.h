@@ -3,13 +3,14 @@
  * Reading what the data plane records (rows K2, K3; baton/recorder.h), while it
  * goes on recording.
  */
-#ifndef BATOND_RECORDER_H
-#define BATOND_RECORDER_H
+#ifndef LIB_RECORDER_H
+#define LIB_RECORDER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "baton/recorder.h"
+#include "lib/pinned.h"
 
 /* The mapped maps. */
 struct recorder {
@@ -25,6 +26,13 @@ struct recorded {
 	struct baton_record record;
 	uint32_t slot;
 };
+
+/*
+ * The maps that are pinned in `dir`. 0, or a negative errno with a message.
+ */
+int recorder_open(struct recorder *r, const char *dir,
+		  char error[PINNED_ERROR]);
+void recorder_close(struct recorder *r);
 
 /*
  * Copy the records of the owners for which `wanted` (by owner id) is not 0, of
