@@ -9,7 +9,8 @@
  * own port, to SERVER:PORT. When all CONNECTIONS are there and BYTES have been
  * relayed, A loses its links, without a word. "dead" is printed; after a line on
  * standard input all connections are restored in B from the packets that came in
- * at A until then. At the end: how many sockets were restored, and in what time.
+ * at A until then. At the end: how many sockets were restored, how long all ends
+ * took to answer, and how long a socket took.
  *
  * Ablation: `forget` the bytes that were received and not passed on.
  */
@@ -60,7 +61,7 @@ static struct {
 	struct addr vip, source, server;
 	uint16_t port;
 	const char *ablation;
-	uint64_t relayed, takeover_ns, slowest_ns;
+	uint64_t relayed, asking_ns, restoring_ns, slowest_ns;
 	unsigned int restored, unproven;
 	int capture; /* packet socket of the machine that serves */
 	struct connection *by_port[65536]; /* of the client */
@@ -414,7 +415,7 @@ static void restore(struct side *s, struct side *other,
 			  r.rcv_window);
 	probe_send(sockets, &ack, 1, &err);
 	spent = clock_ns() - start;
-	lab.takeover_ns += spent;
+	lab.restoring_ns += spent;
 	lab.slowest_ns = spent > lab.slowest_ns ? spent : lab.slowest_ns;
 	lab.restored++;
 	s->eof = s->resume.eof;
@@ -429,7 +430,9 @@ static void take_over(void)
 	struct probe_sockets sockets;
 
 	must(!probe_sockets_open(&sockets, 0), "raw sockets");
+	lab.asking_ns = clock_ns();
 	ask(&sockets);
+	lab.asking_ns = clock_ns() - lab.asking_ns;
 	lab.serving = true;
 	for (unsigned int i = 0; i < lab.n; i++) {
 		struct connection *c = lab.list[i];
@@ -474,9 +477,10 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	must(fgets(line, sizeof(line), stdin), "a line");
 	take_over();
-	printf("restored %u unproven %u mean_us %.1f max_us %.1f\n",
-	       lab.restored, lab.unproven,
-	       lab.restored ? lab.takeover_ns / 1e3 / lab.restored : 0,
+	printf("restored %u unproven %u asking_ms %.1f mean_us %.1f "
+	       "max_us %.1f\n",
+	       lab.restored, lab.unproven, lab.asking_ns / 1e6,
+	       lab.restored ? lab.restoring_ns / 1e3 / lab.restored : 0,
 	       lab.slowest_ns / 1e3);
 	fflush(stdout);
 	relay(-1, 0, 0);

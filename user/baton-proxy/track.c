@@ -300,7 +300,8 @@ static bool is_old_by_time(const struct track *t, const struct segment *s)
 {
 	int32_t behind = t->ts_value - s->ts_value;
 
-	return t->timestamps && s->timestamps && behind > 0 &&
+	/* by a tick: as with Linux, whose segments may differ by that */
+	return t->timestamps && s->timestamps && behind > 1 &&
 	       behind < PAWS_BEHIND;
 }
 

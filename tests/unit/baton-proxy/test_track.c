@@ -337,7 +337,7 @@ static void test_timestamps(void **state)
 	assert_int_equal(t.ts_value, 1009);
 	assert_int_equal(t.received, 7);
 	s = from(THEIRS + 8, OURS + 1, "old");
-	s.ts_value = 1008;
+	s.ts_value = 1007;
 	assert_int_equal(in(&s), TRACK_DROP);
 	s.ts_value = 1009u - (1u << 30); /* idle for weeks */
 	s.ts_echo = 2005;
