@@ -192,13 +192,15 @@ static int open_dataplane(struct batond *b, const struct config *c)
 	return err;
 }
 
-static int open_replay(struct batond *b)
+/* A switch without it is still a switch. */
+static void open_replay(struct batond *b)
 {
 	int err = replay_open(&b->replay, &b->dp);
 
 	if (err)
-		log_error("recorder: %s", strerror(-err));
-	return err;
+		log_warning("recorder: %s: nothing will be sent again to "
+			    "standbys",
+			    strerror(-err));
 }
 
 /* In the order in which the one needs the other. */
@@ -218,9 +220,10 @@ static int start(struct batond *b, struct config *c)
 		log_error("netlink: %s", strerror(errno));
 		return -errno;
 	}
-	err = open_dataplane(b, c) ?: open_prober(b, c) ?: open_replay(b);
+	err = open_dataplane(b, c) ?: open_prober(b, c);
 	if (err)
 		return err;
+	open_replay(b);
 	err = events_open(&b->events, c->state);
 	if (err)
 		log_warning("%s: %s: events are kept in memory only", c->state,

@@ -82,15 +82,18 @@ void replay_close(struct replay *r)
 		munmap(r->frames, arena(r));
 	replay_work_free(&r->work);
 	close(r->socket);
+	r->socket = -1;
 }
 
-static bool has_recorded(const struct recorder *r)
+/* Is there anything to send, and a way to? */
+static bool has_recorded(const struct replay *r)
 {
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < r->cpus; i++)
-		n |= __atomic_load_n(&r->ring[i].next, __ATOMIC_RELAXED);
-	return n;
+	for (uint32_t i = 0; i < r->recorder.cpus; i++)
+		n |= __atomic_load_n(&r->recorder.ring[i].next,
+				     __ATOMIC_RELAXED);
+	return n && r->socket >= 0;
 }
 
 static uint64_t coarse_now(void)
@@ -196,7 +199,7 @@ void replay(struct batond *b, struct note *notes, uint32_t n)
 	bool any = false;
 	uint64_t done;
 
-	if (!n || !has_recorded(&b->replay.recorder))
+	if (!n || !has_recorded(&b->replay))
 		return;
 	/* One that moved twice is where the last move brought it. */
 	for (uint32_t i = 0; i < n; i++)
@@ -229,7 +232,7 @@ void replay_again(struct batond *b, uint16_t owner, struct replay_result *to)
 	uint64_t began = clock_ns();
 
 	*to = (struct replay_result){ 0 };
-	if (!has_recorded(&b->replay.recorder))
+	if (!has_recorded(&b->replay))
 		return;
 	moved_to[owner] = dataplane_owner(&b->dp, owner).host;
 	results[owner] = (struct replay_counts){ 0 };
