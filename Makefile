@@ -184,9 +184,10 @@ $(O)/jump.so: $(O)/pic/tests/lab/jump.o
 	$(call say,LINK)
 	$(Q)$(CC) -shared $^ -o $@
 
-# a relay that moves, for the tests of what moves it
-$(O)/takeover: $(addprefix $(O)/obj/,tests/lab/takeover.o user/lib/addr.o \
-		$(patsubst %,user/baton-proxy/%.o, \
+# what user/baton-proxy has for a takeover, without the program around it
+TAKEOVER := $(O)/takeover $(O)/half_open
+$(TAKEOVER): $(O)/%: $(O)/obj/tests/lab/%.o $(addprefix $(O)/obj/user/, \
+		lib/addr.o $(patsubst %,baton-proxy/%.o, \
 		segment track repair probe_endpoint))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
@@ -206,7 +207,7 @@ $(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(O)/beat $(O)/takeover $(O)/jump.so $(O)/linkbench
+		$(O)/beat $(TAKEOVER) $(O)/jump.so $(O)/linkbench
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)

@@ -275,6 +275,36 @@ def test_with_gaps_in_what_had_come(pair):
     assert said["restored"] == 8
 
 
+@pytest.mark.parametrize("timestamps", [0, 1])
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_connection_that_was_not_open_yet(pair, family, timestamps):
+    """The client has sent its SYN, and the answer is lost."""
+    pair.flip(1)
+    pair.settings(tcp_timestamps=timestamps)
+    program = subprocess.Popen(
+        pair.hosts[1].argv(BUILD / "half_open", VIP[family], PORT),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with contextlib.ExitStack() as stack:
+        stack.callback(pair.settings, tcp_timestamps=1)
+        stack.callback(program.wait)
+        stack.callback(program.kill)
+        assert program.stdout.readline() == "ready\n", program.stderr.read()
+        with pair.client.entered():
+            sock = stack.enter_context(socket.socket(FAMILY[family]))
+        sock.settimeout(PATIENCE)
+        sock.connect((VIP[family], PORT))
+        for size in 1, 4096, 100000:
+            data = PATTERN[:size]
+            sock.sendall(data)
+            got = b""
+            while len(got) < size:
+                got += sock.recv(size - len(got)) or b"end of stream"
+            assert got == data
+        sock.shutdown(socket.SHUT_WR)
+        assert not sock.recv(1)
+        assert program.wait(PATIENCE) == 0, program.stderr.read()
+
+
 def test_ablation_without_the_bytes_that_were_kept(pair):
     _, errors = take_over(pair, 4, 4, 24 * MB, 24 * MB, 8 * MB,
                           ablation="forget")
