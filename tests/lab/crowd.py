@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import select
 import socket
+import struct
 import time
 
 from origin import digest_of
@@ -20,13 +21,25 @@ PAUSE = 1e-3  # s: what is shorter is not noted
 PIECE = 1 << 16
 SEEDS = 8
 HUNG = 15  # s without any progress
+THINK = 2e-3  # s between an answer and the next question, of paced clients
+SO_MAX_PACING_RATE = 47
+BYTES_ACKED = 120  # offset in struct tcp_info
+
+
+def acked(s):
+    """Bytes of a socket that the other end has acknowledged."""
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return struct.unpack_from("=Q", info, BYTES_ACKED)[0]
 
 
 class Connection:
     """Transfers of one kind, one after the other."""
 
-    def __init__(self, sock, kind, number):
+    def __init__(self, sock, kind, number, paced):
         self.socket, self.kind, self.number = sock, kind, number
+        self.paced = paced
+        self.acked = 0
+        self.next = 0  # not before this time
         self.last = time.monotonic()
         self.pauses = []  # (from, until)
         self.done = 0
@@ -60,6 +73,14 @@ class Connection:
             n = self.socket.send(
                 memoryview(self.out)[self.sent:self.sent + PIECE])
             self.sent += n
+            if self.kind != "upload":
+                self.progress()
+
+    def look(self):
+        """What is written is not there yet."""
+        n = acked(self.socket) if self.kind == "upload" else 0
+        if n > self.acked:
+            self.acked = n
             self.progress()
 
     def read(self):
@@ -84,7 +105,7 @@ class Connection:
     def step(self, stopping):
         """Do what can be done; whether it has ended."""
         try:
-            while True:
+            while time.monotonic() >= self.next:
                 with contextlib.suppress(BlockingIOError):
                     self.write()  # an end may come all the same
                 if self.read():
@@ -92,6 +113,9 @@ class Connection:
                     if stopping:
                         return True
                     self.begin()
+                    if self.kind == "rr" and self.paced:
+                        self.next = time.monotonic() + THINK
+            return False
         except BlockingIOError:
             return False
         except ConnectionError as e:
@@ -114,19 +138,19 @@ def prepare():
             DIGESTS[-1]
 
 
-def work(sockets, pipe):
+def work(sockets, paced, pipe):
     poll = select.epoll()
     connections = {}
     for number, (sock, kind) in enumerate(sockets):
         sock.setblocking(False)
-        connections[sock.fileno()] = Connection(sock, kind, number)
+        connections[sock.fileno()] = Connection(sock, kind, number, paced)
         poll.register(sock, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
     poll.register(pipe, select.EPOLLIN)
     live = dict(connections)
     stopping = False
     pipe.send("ready")
     while live:
-        for fd, _ in poll.poll(0.5):
+        for fd, _ in poll.poll(1e-3):
             if fd == pipe.fileno():
                 pipe.recv()
                 stopping = True
@@ -136,6 +160,14 @@ def work(sockets, pipe):
                 del live[fd]
         now = time.monotonic()
         for fd, c in list(live.items()):
+            if c.next and c.next <= now:
+                c.next = 0
+                if c.step(stopping):
+                    poll.unregister(fd)
+                    del live[fd]
+                    continue
+            with contextlib.suppress(OSError):
+                c.look()
             if now - c.last > HUNG:
                 c.wrong = "hung", f"{c.kind} {c.number} at {c.at} {c.sent}"
                 poll.unregister(fd)
@@ -146,8 +178,9 @@ def work(sockets, pipe):
 
 
 class Crowd:
-    def __init__(self, connect, kinds):
-        """connect(): a new connection; kinds: what each one does."""
+    def __init__(self, connect, kinds, rate=None):
+        """connect(): a new connection; kinds: what each one does; rate: of
+        those that send, bytes a second (None: as fast as they can)."""
         if not DATA:
             prepare()
         sockets = []
@@ -155,10 +188,12 @@ class Crowd:
             s = connect()
             # small, so that what is written is soon what is acknowledged
             s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
+            if rate:
+                s.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, rate)
             sockets.append((s, kind))
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(sockets, theirs),
+        self.process = context.Process(target=work, args=(sockets, bool(rate), theirs),
                                        daemon=True)
         self.process.start()
         for s, _ in sockets:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A server behind the proxy, which knows nothing of it: origin.py ADDRESS PORT
+"""A server behind the proxy, which knows nothing of it:
+
+    origin.py ADDRESS PORT [RATE]    RATE: bytes a second of each connection
 
     get N SEED     N bytes made from the seed
     put N          takes N bytes, answers with their SHA-256
@@ -11,7 +13,10 @@ import asyncio
 import functools
 import hashlib
 import random
+import socket
 import sys
+
+SO_MAX_PACING_RATE = 47
 
 
 def stream(seed, n):
@@ -68,12 +73,14 @@ async def serve(reader, writer):
         writer.close()
 
 
-async def main(address, port):
+async def main(address, port, rate=None):
     server = await asyncio.start_server(serve, address, port, backlog=4096)
+    for listener in server.sockets if rate else ():
+        listener.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, int(rate))
     print("ready", flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

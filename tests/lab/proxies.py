@@ -38,7 +38,7 @@ class Proxies(Network):
                 host.ns.ip("route", "add", net, "via",
                            near(family, host.number, 1))
 
-    def start(self, config=None, **options):
+    def start(self, config=None, rate=(), **options):
         others = [n for n in self.hosts if n != "a"]
         owners = [{"name": OWNER, "host": "a", "standbys": others}]
         services = [
@@ -50,7 +50,7 @@ class Proxies(Network):
         for family in (4, 6):
             origin = self.lab.start(self.client, sys.executable,
                                     HERE / "origin.py", CLIENT[family],
-                                    ORIGIN)
+                                    ORIGIN, *rate)
             origin.wait_output("ready")
             self.origins[family] = origin
 

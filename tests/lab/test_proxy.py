@@ -5,18 +5,16 @@ it dies."""
 import random
 import signal
 import socket
-import struct
 import time
 
 import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd
+from crowd import KINDS, Crowd, acked
 from proxies import OWNER, Proxies, Stream
 
 KILLS = 50
-BYTES_ACKED = 120  # offset in struct tcp_info
 
 families = pytest.mark.parametrize("family", [4, 6])
 
@@ -27,12 +25,6 @@ def network():
         network = Proxies(lab)
         network.start()
         yield network
-
-
-def acked(s):
-    """Bytes of a socket that the other end has acknowledged."""
-    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    return struct.unpack_from("=Q", info, BYTES_ACKED)[0]
 
 
 # --- relaying -----------------------------------------------------------------

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What protection costs: bytes and answers through baton-proxy with a standby,
+without one, and through HAProxy, one after the other in one network."""
+
+import contextlib
+import socket
+import statistics
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "lab")]
+
+from network import CLIENT, vip  # noqa: E402
+from proxies import ORIGIN, PORT, Proxies  # noqa: E402
+
+BULK = 8081
+THROUGH = "unprotected", "protected", "haproxy"
+PORTS = {"unprotected": 8001, "protected": PORT, "haproxy": 8003}
+SECONDS = 2
+TRIPS = 3000
+
+
+class Bench(Proxies):
+    """All three at once, on host a."""
+
+    def __init__(self, lab):
+        super().__init__(lab)
+        self.start()
+        server = lab.start(self.client, sys.executable, HERE / "bulk.py",
+                           CLIENT[4], BULK)
+        server.wait_output("ready")
+        self.start_proxies()
+        path = lab.file("haproxy.cfg", f"""
+            global
+                maxconn 4096
+            defaults
+                mode tcp
+                timeout connect 5s
+                timeout client 1m
+                timeout server 1m
+            listen bench
+                bind {vip(4)}:{PORTS["haproxy"]}
+                server s {CLIENT[4]}:{BULK}\n""")
+        haproxy = lab.start(self.hosts["a"].ns, "/usr/sbin/haproxy", "-db",
+                            "-f", path)
+
+        haproxy.wait_for(lambda: self.answers("haproxy"), "HAProxy listens")
+
+    def proxy_config(self, name, **more):
+        config = super().proxy_config(name, **more)
+        web, = [s for s in config["services"] if s["name"] == "web4"]
+        web["server-port"] = BULK
+        config["services"].append({
+            **{k: v for k, v in web.items()
+               if k not in ("owner", "source")},
+            "name": "plain", "port": PORTS["unprotected"], "policy": "none"})
+        return config
+
+    def connect_to(self, through):
+        s = self.socket(4, socket.SOCK_STREAM)
+        s.connect((vip(4), PORTS[through]))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+    def answers(self, through):
+        try:
+            self.connect_to(through).close()
+        except OSError:
+            return False
+        return True
+
+    def download(self, through):
+        """MB/s"""
+        buffer = bytearray(1 << 20)
+        with self.connect_to(through) as s:
+            s.sendall(b"d")
+            s.recv_into(buffer)
+            begin, n = time.monotonic(), 0
+            while time.monotonic() - begin < SECONDS:
+                n += s.recv_into(buffer)
+            return n / (time.monotonic() - begin) / 1e6
+
+    def upload(self, through, receive_buffer=None):
+        buffer = bytes(1 << 20)
+        with self.connect_to(through) as s:
+            s.sendall(b"u")
+            begin, n = time.monotonic(), 0
+            while time.monotonic() - begin < SECONDS:
+                s.sendall(buffer)
+                n += len(buffer)
+            s.shutdown(socket.SHUT_WR)
+            assert s.recv(1) == b"."
+            return n / (time.monotonic() - begin) / 1e6
+
+    def trips(self, through):
+        """The median of many, in us."""
+        took = []
+        with self.connect_to(through) as s:
+            s.sendall(b"e")
+            for _ in range(TRIPS):
+                begin = time.monotonic_ns()
+                s.sendall(b"x" * 64)
+                n = 0
+                while n < 64:
+                    n += len(s.recv(64))
+                took.append(time.monotonic_ns() - begin)
+        return statistics.median(took) / 1e3
