@@ -28,6 +28,9 @@ class Proxies(Network):
     def __init__(self, lab, hosts=("a", "b"), **options):
         super().__init__(lab, hosts, vips=[vip(f, n) for f in (4, 6)
                                            for n in (10, SOURCE)], **options)
+        # a paced sender sends often and little, also where round trips are
+        # so short that the kernel would join much
+        self.client.sysctl(net__ipv4__tcp_tso_rtt_log=0)
         self.keys, self.public, self.proxies, self.marks = {}, {}, {}, {}
         for name, host in self.hosts.items():
             path = lab.dir / f"{name}.key"
@@ -38,12 +41,12 @@ class Proxies(Network):
                 host.ns.ip("route", "add", net, "via",
                            near(family, host.number, 1))
 
-    def start(self, config=None, rate=(), **options):
+    def start(self, config=None, rate=(), recorder=True, **options):
         others = [n for n in self.hosts if n != "a"]
         owners = [{"name": OWNER, "host": "a", "standbys": others}]
         services = [
             {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
-             "port": "any", "owners": [OWNER]}
+             "port": "any", "owners": [OWNER], "recorder": recorder}
             for f in (4, 6) for what, n in (("web", 10), ("back", SOURCE))]
         super().start(config or self.config(owners, services), **options)
         self.origins = {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -8,6 +9,11 @@
 /* A standby that is behind by so much with what was acknowledged only keeps
  * bytes that nobody needs. */
 #define TELL_EVERY (128u << 10)
+
+/* What arrives for a service that this host stands by for has been sent here by
+ * a switch that has just made it the owner: its word is not far. */
+#define EARLY_MAX 4096 /* packets */
+#define EARLY_WAIT 100000000ULL /* ns */
 
 #define AT_ONCE 256 /* packets, before the rest of the loop has its turn */
 
@@ -46,6 +52,33 @@ static bool plays(const struct service *s)
 static bool may_go(const struct service *s)
 {
 	return s->config->on_loss == ON_LOSS_GO_ON;
+}
+
+/* --- before the switch's word ---------------------------------------------------- */
+
+struct early {
+	struct service *service;
+	uint64_t at; /* ns */
+	struct queued q;
+	uint8_t *bytes;
+};
+
+static bool keep_early(struct proxy *p, struct service *service,
+		       const struct queued *q)
+{
+	uint8_t *bytes;
+
+	if (!p->early)
+		p->early = calloc(EARLY_MAX, sizeof(*p->early));
+	if (!p->early || p->nr_early == EARLY_MAX)
+		return false;
+	bytes = malloc(q->len);
+	if (!bytes)
+		return false;
+	memcpy(bytes, q->packet, q->len);
+	p->early[p->nr_early++] = (struct early){ service, clock_ns(), *q,
+						  bytes };
+	return true;
 }
 
 /* --- what comes in ---------------------------------------------------------------- */
@@ -152,9 +185,8 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 		replica_remove(&p->replica, c);
 }
 
-static void on_in(void *arg, const struct queued *q)
+static void look(struct proxy *p, const struct queued *q)
 {
-	struct proxy *p = arg;
 	struct service *service;
 	struct side *side;
 	struct segment s;
@@ -167,6 +199,8 @@ static void on_in(void *arg, const struct queued *q)
 	}
 	side = find_side(p, &s, &service);
 	if (service && !plays(service)) {
+		if (service->complete && keep_early(p, service, q))
+			return;
 		p->count.silenced++;
 		queue_drop(&p->in, q->id);
 	} else if (!side) {
@@ -174,6 +208,43 @@ static void on_in(void *arg, const struct queued *q)
 	} else {
 		take_in(p, service, side, &s, q);
 	}
+}
+
+static void on_in(void *arg, const struct queued *q)
+{
+	look(arg, q);
+}
+
+void active_begin(struct service *s)
+{
+	struct proxy *p = s->proxy;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < p->nr_early; i++) {
+		struct early *e = &p->early[i];
+
+		if (e->service != s) {
+			p->early[kept++] = *e;
+			continue;
+		}
+		e->q.packet = e->bytes;
+		look(p, &e->q);
+		free(e->bytes);
+	}
+	p->nr_early = kept;
+}
+
+void active_tick(struct proxy *p, uint64_t now)
+{
+	uint32_t old = 0;
+
+	while (old < p->nr_early && now - p->early[old].at > EARLY_WAIT) {
+		queue_drop(&p->in, p->early[old].q.id);
+		free(p->early[old++].bytes);
+		p->count.silenced++;
+	}
+	p->nr_early -= old;
+	memmove(p->early, p->early + old, p->nr_early * sizeof(*p->early));
 }
 
 /* --- what goes out ------------------------------------------------------------------ */

@@ -37,6 +37,8 @@ struct service {
 	bool syncing; /* OWNER: a snapshot is on its way */
 	uint64_t snapshot_begin; /* its first sequence */
 	uint64_t snapshot_end; /* its last sequence; 0: it has been stored */
+	uint32_t taking; /* connections that are being taken over */
+	uint64_t took_from; /* ns, since when */
 	bool complete; /* STANDBY: all that the owner knows is here */
 	int listener;
 	uv_poll_t poll;
@@ -64,6 +66,7 @@ struct counters {
 };
 
 struct takeover; /* takeover.c */
+struct early; /* active.c */
 
 struct proxy {
 	const struct config *config;
@@ -73,6 +76,8 @@ struct proxy {
 	struct relays relays;
 	struct ownership ownership;
 	struct queue in, out;
+	struct early *early; /* packets that came before the switch's word */
+	uint32_t nr_early;
 	uv_poll_t poll_in, poll_out;
 	struct probe_sockets raw;
 
@@ -95,6 +100,10 @@ struct proxy {
 
 /* --- active.c --- */
 int active_open(struct proxy *p, char *why, size_t size);
+/* This host plays the service now: what came early is looked at. */
+void active_begin(struct service *s);
+/* Nothing may wait for the switch's word for long. */
+void active_tick(struct proxy *p, uint64_t now);
 /* All up to this sequence is stored. */
 void active_release(struct proxy *p, uint64_t sequence);
 /* The kernel of this host has become the owner's, or is it no more. */

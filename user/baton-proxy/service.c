@@ -236,6 +236,7 @@ void service_begin(struct service *s)
 		return;
 	s->fresh = false;
 	takeover_service(s);
+	active_begin(s);
 	guard_service(s);
 }
 
@@ -265,7 +266,9 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 	s->fresh = plays && p->starting && p->config->nr_peers;
 	if (!plays)
 		return;
-	if (!s->fresh)
+	if (!s->fresh) {
 		takeover_service(s);
+		active_begin(s);
+	}
 	guard_service(s);
 }

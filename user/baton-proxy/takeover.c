@@ -54,6 +54,8 @@ static struct takeover *of(const struct conn *c)
 
 static void unlink_takeover(struct proxy *p, struct takeover *t)
 {
+	struct service *s = &p->service[t->conn->service];
+
 	for (int i = 0; i < NR_SIDES; i++)
 		if (t->side[i].probe.link)
 			probes_remove(&p->probes, &t->side[i].probe);
@@ -61,6 +63,9 @@ static void unlink_takeover(struct proxy *p, struct takeover *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	t->conn->takeover = NULL;
+	if (!--s->taking)
+		log_notice("service %s: the last of them after %.1f ms",
+			   s->config->name, (clock_ns() - s->took_from) / 1e6);
 	free(t);
 }
 
@@ -276,6 +281,7 @@ static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
 	if (t->next)
 		t->next->prev = &t->next;
 	p->takeovers = t;
+	p->service[c->service].taking++;
 	c->takeover = t;
 	for (int i = 0; i < NR_SIDES; i++) {
 		struct side *s = &c->side[i];
@@ -365,6 +371,7 @@ void takeover_service(struct service *s)
 			  s->config->name);
 		return;
 	}
+	s->took_from = now;
 	for (struct conn *c = p->replica.conns[s->index], *next; c; c = next) {
 		next = c->next;
 		if (!c->takeover && !c->relay)
@@ -384,6 +391,7 @@ static void on_tick(uv_timer_t *timer)
 		if (t->due && t->due <= now && !t->side[CLIENT].done)
 			say_syn_ack(p, t, now);
 	send_probes(p, now);
+	active_tick(p, now);
 }
 
 void takeover_open(struct proxy *p)
