@@ -51,6 +51,7 @@ static __always_inline void describe(struct baton_record *r,
 				 from_client ? &ip->saddr : &ip->daddr, 16);
 	}
 	r->port = from_client ? tcp->source : tcp->dest;
+	r->vip_port = from_client ? tcp->dest : tcp->source;
 	r->tcp_flags = ((const __u8 *)tcp)[13];
 	r->seq = bpf_ntohl(tcp->seq);
 	r->ack = bpf_ntohl(tcp->ack_seq);
@@ -97,7 +98,6 @@ __noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
 	r->direction = ids.direction;
 	r->ifindex = ctx->ingress_ifindex;
 	r->length = length < 65535 ? length : 65535;
-	r->kept = kept;
 	r->l3 = ids.l3;
 	r->l4 = l4;
 	describe(r, f, ids.l3, l4);

@@ -52,7 +52,7 @@ struct baton_record {
 	__u32 seq, ack; /* of the TCP header */
 	__u32 ifindex; /* port that it came in by */
 	__u16 length; /* of the frame without padding; 65535: or more */
-	__u16 kept; /* bytes of it in `record_frames` */
+	__be16 vip_port; /* what a service for any port leaves open */
 	__u16 payload; /* bytes of TCP payload, kept or not */
 	__u16 l4; /* offset of the TCP header in the frame */
 	__u8 l3; /* offset of the IP header in the frame */
@@ -60,6 +60,12 @@ struct baton_record {
 	__u16 host; /* host id: where it went to or came from; 0: nobody
 		     * played the owner, and it was dropped */
 };
+
+/* Bytes of its frame in `record_frames` */
+static inline __u32 baton_record_kept(const struct baton_record *r)
+{
+	return r->length < BATON_RECORD_FRAME ? r->length : BATON_RECORD_FRAME;
+}
 
 /* `record_frames`: as it came in, link header and tags included. */
 struct baton_record_frame {

@@ -251,7 +251,7 @@ class PacketRecord(Record):
                 ("port", be16), ("service", u16), ("owner", u16),
                 ("direction", u8), ("tcp_flags", u8), ("seq", u32),
                 ("ack", u32), ("ifindex", u32), ("length", u16),
-                ("kept", u16), ("payload", u16), ("l4", u16), ("l3", u8),
+                ("vip_port", be16), ("payload", u16), ("l4", u16), ("l3", u8),
                 ("family", u8), ("host", u16)]
 
 

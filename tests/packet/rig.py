@@ -316,7 +316,7 @@ class Rig:
                 record = abi.PacketRecord.from_buffer_copy(
                     self.memory["records"][at])
                 assert record.sequence == n + 1
-                yield record, self.memory["record_frames"][at][:record.kept]
+                yield record, self.memory["record_frames"][at][:min(record.length, 1536)]
 
     # --- the state of the switch ---
 

@@ -67,7 +67,7 @@ static void write_one(struct capture *c, FILE *f, const struct recorded *d)
 	char comment[2 * NAMES_TEXT + 32], host[NAMES_TEXT], name[NAMES_TEXT];
 	struct pcapng_packet p = { .time = c->epoch + r->time,
 				   .data = &frame,
-				   .kept = r->kept,
+				   .kept = baton_record_kept(r),
 				   .length = r->length,
 				   .comment = comment };
 

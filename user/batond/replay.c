@@ -112,10 +112,10 @@ static size_t through_switch(const struct dataplane *d,
 			     const struct baton_record *r, const uint8_t *frame,
 			     uint8_t *out, size_t room)
 {
-	struct xdp_md ctx = { .data_end = r->kept,
+	struct xdp_md ctx = { .data_end = baton_record_kept(r),
 			      .ingress_ifindex = r->ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame,
-		    .data_size_in = r->kept, .data_out = out,
+		    .data_size_in = baton_record_kept(r), .data_out = out,
 		    .data_size_out = room, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 

@@ -79,8 +79,8 @@ static bool begins(const struct baton_record *r)
 static bool same_connection(const struct baton_record *a,
 			    const struct baton_record *b)
 {
-	return a->port == b->port && a->service == b->service &&
-	       a->owner == b->owner &&
+	return a->port == b->port && a->vip_port == b->vip_port &&
+	       a->service == b->service && a->owner == b->owner &&
 	       !memcmp(a->client, b->client, sizeof(a->client));
 }
 
@@ -90,7 +90,8 @@ static uint32_t hash_of(const struct baton_record *r)
 
 	memcpy(words, r->client, sizeof(words));
 	return baton_mix(
-		baton_mix(words[0] ^ (uint64_t)r->port << 32 ^ r->service) ^
+		baton_mix(words[0] ^ (uint64_t)r->port << 48 ^
+			  (uint64_t)r->vip_port << 32 ^ r->service) ^
 		words[1] ^ r->owner);
 }
 
@@ -205,7 +206,7 @@ static size_t thin_out(struct replay_work *w, size_t n,
 		}
 		if ((int32_t)(p.end - end) <= 0 && !(r->tcp_flags & RST))
 			continue;
-		if (r->kept < r->length) {
+		if (baton_record_kept(r) < r->length) {
 			c->too_large++;
 			c->incomplete += complete;
 			complete = false;

@@ -60,10 +60,8 @@ size_t recorder_read(const struct recorder *r, const uint16_t *wanted,
 
 int recorder_frame(const struct recorder *r, const struct recorded *d, void *to)
 {
-	size_t n = d->record.kept;
+	size_t n = baton_record_kept(&d->record);
 
-	if (n > BATON_RECORD_FRAME)
-		return -EBADMSG;
 	memcpy(to, r->frame[d->slot].byte, n);
 	return was_whole(r, d->slot / r->slots, d->record.sequence - 1)
 		       ? 0

@@ -42,7 +42,7 @@ void recorder_close(struct recorder *r);
 size_t recorder_read(const struct recorder *r, const uint16_t *wanted,
 		     struct recorded *to);
 
-/* Copy the frame, record.kept bytes. -ESTALE: it is being written over. */
+/* Copy the frame, baton_record_kept() bytes. -ESTALE: it is being written over. */
 int recorder_frame(const struct recorder *r, const struct recorded *d,
 		   void *to);
 

@@ -62,7 +62,7 @@ static struct baton_record *add(uint8_t direction, uint8_t flags, uint32_t seq,
 			    .seq = seq,
 			    .ack = ack,
 			    .length = 54 + payload,
-			    .kept = 54 + payload,
+			    .vip_port = htons(80),
 			    .payload = payload,
 			    .family = 4,
 			    .host = OLD },
@@ -232,19 +232,32 @@ static void test_missing_in_between(void **state)
 	expect_counts(1, 1, 0);
 }
 
+/* A service for any port: what differs in the VIP's port alone are two. */
+static void test_ports_of_a_vip(void **state)
+{
+	(void)state;
+	host(A, 1000);
+	client(A, 1000, 100);
+	host(A, 5000)->vip_port = htons(81);
+	client(A, 5000, 100)->vip_port = htons(81);
+	client(A, 1100, 100);
+	EXPECT_PICKS(1000, 1100, 5000);
+}
+
 static void test_kept_in_part_only(void **state)
 {
 	(void)state;
 	host(A, 1000);
 	client(A, 1000, 100);
-	client(A, 1100, 3000)->kept = BATON_RECORD_FRAME;
+	client(A, 1100, 3000);
 	client(A, 4100, 100);
 	EXPECT_PICKS(1000, 4100);
 	expect_counts(1, 1, 1);
 	/* Sent again in pieces that were kept. */
-	client(A, 1100, 1500);
-	client(A, 2600, 1500);
-	EXPECT_PICKS(1000, 1100, 2600, 4100);
+	client(A, 1100, 1000);
+	client(A, 2100, 1000);
+	client(A, 3100, 1000);
+	EXPECT_PICKS(1000, 1100, 2100, 3100, 4100);
 	/* One that the host has had is none to miss. */
 	host(A, 4100);
 	EXPECT_PICKS(4100);
@@ -411,7 +424,6 @@ static void test_several_owners(void **state)
 	client(A, 2000, 100)->owner++; /* is at OLD already */
 	client(A, 3000, 3000)->owner++;
 	work.found[2].record.host = NEW;
-	work.found[2].record.kept = BATON_RECORD_FRAME;
 	EXPECT_PICKS(1000);
 	expect_counts(1, 0, 0);
 	assert_int_equal(counts[OWNER + 1].too_large, 1);
@@ -434,6 +446,7 @@ int main(void)
 		TEST(test_sent_again_in_other_pieces),
 		TEST(test_missing_at_the_start),
 		TEST(test_missing_in_between),
+		TEST(test_ports_of_a_vip),
 		TEST(test_kept_in_part_only),
 		TEST(test_a_syn),
 		TEST(test_a_fin),
