@@ -29,7 +29,7 @@ VERSION := 0.1.0
 DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libbpf-dev libxdp-dev libuv1-dev libyaml-dev libjansson-dev libmnl-dev \
 	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
-	libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
+	haproxy libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
 	pyflakes3 iproute2 iptables ethtool iputils-ping procps curl nginx-light mandoc \
 	frr bird2 openssl
 

@@ -37,6 +37,8 @@ from scapy.layers.l2 import Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
 
 import detection  # noqa: E402
+import killing  # noqa: E402
+import proxying  # noqa: E402
 from harness.lab import BUILD, Lab, run, wait_until  # noqa: E402
 
 VIP4, VIP6 = "192.0.2.1", "2001:db8:200::1"
@@ -69,6 +71,18 @@ FIGURES = {
     "link_1k": ("us/MB", statistics.median),
     "link_64k": ("us/MB", statistics.median),
     "link_trip": ("us", statistics.median),
+    **{name: ("", sum) for name in ("kills", "kill_resets", "kill_corrupt",
+                                    "kill_hung", "ablation_failures")},
+    **{f"stall_after_detection_{part}_{kind}": ("ms", statistics.median)
+       for part in ("p50", "p99") for kind in killing.KINDS},
+    "stall_unrecorded_p50_rr": ("ms", statistics.median),
+    "stall_unrecorded_p99_rr": ("ms", statistics.median),
+    "takeover_1000": ("ms", statistics.median),
+    "idle_connection_bytes": ("bytes", statistics.median),
+    **{f"goodput_{what}_{through}": ("MB/s", statistics.median)
+       for what in ("upload", "download") for through in proxying.THROUGH},
+    **{f"rr_p50_{through}": ("us", statistics.median)
+       for through in proxying.THROUGH},
     "detect_false_positives": ("hosts", max),
     "detect_false_positives_fast": ("hosts", max),
 }
@@ -97,6 +111,24 @@ GOALS = [
     ("detect_word_p50", "2 ms", lambda v: 2),
     ("detect_killed_p99", "2 ms", lambda v: 2),
     ("detect_false_positives", "0", lambda v: 0),
+    *((f"kill_{what}", "0", lambda v: 0)
+      for what in ("resets", "corrupt", "hung")),
+    *((f"stall_after_detection_p50_{kind}", "5 ms", lambda v: 5)
+      for kind in killing.KINDS),
+    *((f"stall_after_detection_p99_{kind}", "50 ms", lambda v: 50)
+      for kind in killing.KINDS),
+    ("takeover_1000", "200 ms", lambda v: 200),
+    ("idle_connection_bytes", "4 KiB", lambda v: 4096),
+]
+
+#: the same for what must not be less
+LEAST = [
+    ("ablation_failures", "1", lambda v: 1),
+    *((f"goodput_{what}_protected", f"{part} of {than}",
+       lambda v, what=what, part=part, than=than:
+       part * v[f"goodput_{what}_{than}"])
+      for what in ("upload", "download")
+      for part, than in ((0.7, "unprotected"), (0.8, "haproxy"))),
 ]
 
 
@@ -340,9 +372,65 @@ def group_link(figures, rounds):
         figures.add(name, values)
 
 
+STALL_KILLS, STORM_KILLS = 100, 700
+CONNECTIONS = 20
+
+
+def group_kill(figures, rounds):
+    """1,000 kills: of proxies with paced clients of each kind, for how long
+    these stand still, and of one with clients that do what they can."""
+    wrong = []
+    for kind in killing.KINDS:
+        times, failed = killing.stalls(kind, CONNECTIONS, STALL_KILLS)
+        wrong += failed
+        for name, part in ("p50", 0.5), ("p99", 0.99):
+            figures.add(f"stall_after_detection_{name}_{kind}", times,
+                        median=detection.percentile(times, part))
+    times, _ = killing.stalls("rr", CONNECTIONS, rounds, recorder=False)
+    for name, part in ("p50", 0.5), ("p99", 0.99):
+        figures.add(f"stall_unrecorded_{name}_rr", times,
+                    median=detection.percentile(times, part))
+    wrong += killing.storm(STORM_KILLS)
+    figures.add("kills", [len(killing.KINDS) * STALL_KILLS + STORM_KILLS])
+    for name, what in (("resets", "reset"), ("corrupt", "corrupt"),
+                       ("hung", "hung")):
+        figures.add(f"kill_{name}", [wrong.count(what)])
+    figures.add("ablation_failures", [killing.without_the_gate()])
+    took, memory = killing.many(rounds // 4)
+    figures.add("takeover_1000", took)
+    figures.add("idle_connection_bytes", [memory])
+
+
+def proxied(figures, rounds, names, measure):
+    """Interleaved, through each kind of proxy."""
+    found = defaultdict(list)
+    with Lab("proxy") as lab:
+        bench = proxying.Bench(lab)
+        for _ in range(rounds):
+            for through in proxying.THROUGH:
+                for name in names:
+                    found[f"{name}_{through}"].append(
+                        measure(bench, name, through))
+    for name, values in found.items():
+        figures.add(name, values)
+
+
+def group_goodput(figures, rounds):
+    proxied(figures, max(rounds // 8, 3),
+            ("goodput_upload", "goodput_download"),
+            lambda bench, name, through:
+            getattr(bench, name.partition("_")[2])(through))
+
+
+def group_rr(figures, rounds):
+    proxied(figures, max(rounds // 4, 3), ("rr_p50",),
+            lambda bench, name, through: bench.trips(through))
+
+
 GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,
           "record": group_record, "replay": group_replay,
-          "detect": group_detect, "link": group_link}
+          "detect": group_detect, "link": group_link,
+          "kill": group_kill, "goodput": group_goodput, "rr": group_rr}
 
 
 def report(table):
@@ -355,14 +443,16 @@ def report(table):
     values = {name: figure["value"] for name, figure in table.items()}
     good = True
     print()
-    for name, text, limit in GOALS:
-        try:
-            met = values[name] <= limit(values)
-        except KeyError:  # of a group that did not run
-            continue
-        good &= met
-        print(f"{'met' if met else 'MISSED':8}{name} <= {text}: "
-              f"{values[name]:.5g}, limit {limit(values):.5g}")
+    for sign, goals in ("<=", GOALS), (">=", LEAST):
+        for name, text, limit in goals:
+            try:
+                value, bound = values[name], limit(values)
+            except KeyError:  # of a group that did not run
+                continue
+            met = value <= bound if sign == "<=" else value >= bound
+            good &= met
+            print(f"{'met' if met else 'MISSED':8}{name} {sign} {text}: "
+                  f"{value:.5g}, limit {bound:.5g}")
     return good
 
 

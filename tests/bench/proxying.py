@@ -2,7 +2,6 @@
 """What protection costs: bytes and answers through baton-proxy with a standby,
 without one, and through HAProxy, one after the other in one network."""
 
-import contextlib
 import socket
 import statistics
 import sys
@@ -13,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lab")]
 
 from network import CLIENT, vip  # noqa: E402
-from proxies import ORIGIN, PORT, Proxies  # noqa: E402
+from proxies import PORT, Proxies  # noqa: E402
 
 BULK = 8081
 THROUGH = "unprotected", "protected", "haproxy"

@@ -4,7 +4,7 @@
 # Install packages without starting what they bring: of some, the tests run
 # daemons in network namespaces of their own, and in the machine's own network
 # these would be in the way. Routing daemons stay masked, as they would start
-# with the machine; `systemctl unmask frr bird` for who wants them.
+# with the machine; `systemctl unmask frr bird haproxy` for who wants them.
 set -eu
 
 policy=/usr/sbin/policy-rc.d
@@ -27,6 +27,7 @@ for package; do
 	case $package in
 	frr) mask frr ;;
 	bird2) mask bird ;;
+	haproxy) mask haproxy ;;
 	esac
 done
 

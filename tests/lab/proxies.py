@@ -3,18 +3,24 @@
 that clients reach through them:
 
     client c0 --- s0 switch s1 --- h0 host a, baton-proxy
-    server            (c0)  s2 --- h0 host b, baton-proxy
+    server                                    r0 |
+                                              r0 |
+                            s2 --- h0 host b, baton-proxy
+
+The proxies' link has a cable of its own (with more than two hosts: a bridge).
 """
 
 import hashlib
 import json
+import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 from harness.lab import BUILD, run
 
-from network import CLIENT, Network, near, vip
+from network import CLIENT, Network, vip
 from origin import stream
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +28,12 @@ PORT = 8000  # of the service
 ORIGIN = 8080  # of the server
 SOURCE = 110  # the VIP that the proxy speaks from to the server
 OWNER = "role-a"
+PAUSE = 0.1  # s, at most, before the next kill
+
+
+def beside(host):
+    """Its address on the network of the links."""
+    return f"10.2.0.{host.number}"
 
 
 class Proxies(Network):
@@ -37,9 +49,20 @@ class Proxies(Network):
             self.public[name] = run(BUILD / "baton", "key", "new",
                                     path).stdout.split()[-1]
             self.keys[name] = path
-            for family, net in (4, "10.0.0.0/16"), (6, "2001:db8:0::/48"):
-                host.ns.ip("route", "add", net, "via",
-                           near(family, host.number, 1))
+        self.connect_hosts()
+
+    def connect_hosts(self):
+        """By which the proxies replicate: an ordinary network, all of whose
+        offloads work."""
+        hub = self.lab.netns("hub")
+        hub.ip("link", "add", "br0", "up", "type", "bridge")
+        for host in self.hosts.values():
+            port = f"p{host.number}"
+            hub.ip("link", "add", port, "up", "type", "veth", "peer", "name",
+                   "r0", "netns", host.ns.name)
+            hub.ip("link", "set", port, "master", "br0")
+            host.ns.ip("link", "set", "r0", "up")
+            host.ns.address("r0", f"{beside(host)}/24")
 
     def start(self, config=None, rate=(), recorder=True, **options):
         others = [n for n in self.hosts if n != "a"]
@@ -62,9 +85,9 @@ class Proxies(Network):
         return {
             "node": name, "key": str(self.keys[name]),
             "agent": str(host.pins),
-            "address": near(4, host.number, 2),
+            "address": beside(host),
             "peers": [{"name": n, "key": self.public[n],
-                       "address": near(4, h.number, 2)}
+                       "address": beside(h)}
                       for n, h in self.hosts.items() if n != name],
             "services": [
                 {"name": f"web{f}", "vip": vip(f), "port": PORT,
@@ -105,6 +128,22 @@ class Proxies(Network):
 
     def move(self, name):
         self.batond.control("owner.failover", name=OWNER, to=name)
+
+    def kill_and_return(self, kills, seed=1):
+        """Kill whoever plays the owner, at any moment, start it again, and so
+        on; when its connections were moved."""
+        choice = random.Random(seed)
+        active, standby = "a", "b"
+        moves = []
+        for _ in range(kills):
+            time.sleep(choice.uniform(0, PAUSE))
+            self.kill(active)
+            self.move(standby)
+            moves.append(time.monotonic())
+            self.start_proxy(active)
+            active, standby = standby, active
+            self.wait_protected(active, standby)
+        return moves
 
     def client_socket(self, family=4):
         return self.connection(family, 10, PORT)

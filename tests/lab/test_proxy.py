@@ -2,10 +2,8 @@
 """Rows P1 to P5: connections through baton-proxy, and what becomes of them when
 it dies."""
 
-import random
 import signal
 import socket
-import time
 
 import pytest
 
@@ -209,28 +207,14 @@ def test_p5_new_connections_after_it(network):
     s.upload(1 << 20)
 
 
-def kill_again_and_again(network, kills, pause=0.1, seed=1):
-    """Kill whoever plays the owner, start it again, and so on; what the
-    clients saw."""
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-              for f in (4, 6)]
-    choice = random.Random(seed)
-    active, standby = "a", "b"
-    for _ in range(kills):
-        time.sleep(choice.uniform(0, pause))  # at any moment
-        network.kill(active)
-        network.move(standby)
-        network.start_proxy(active)
-        active, standby = standby, active
-        network.wait_protected(active, standby)
-    return [c for crowd in crowds for c in crowd.stop()]
-
-
 def test_p5_kills(network):
     """There and back, at any moment: no reset, no wrong byte, no connection
     that hangs."""
     network.start_proxies()
-    told = kill_again_and_again(network, KILLS)
+    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
+              for f in (4, 6)]
+    network.kill_and_return(KILLS)
+    told = [c for crowd in crowds for c in crowd.stop()]
     assert not [c["wrong"] for c in told if c["wrong"]]
     assert all(c["done"] for c in told)
 
