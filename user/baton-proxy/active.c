@@ -76,8 +76,8 @@ static bool keep_early(struct proxy *p, struct service *service,
 	if (!bytes)
 		return false;
 	memcpy(bytes, q->packet, q->len);
-	p->early[p->nr_early++] = (struct early){ service, clock_ns(), *q,
-						  bytes };
+	p->early[p->nr_early++] =
+		(struct early){ service, clock_ns(), *q, bytes };
 	return true;
 }
 
@@ -150,7 +150,7 @@ static bool deliver(struct proxy *p, const struct service *service,
 		queue_drop(&p->in, id);
 	} else if (takeover_lacks(side)) {
 		return use_up(p, side, s, id);
-	} else if (wait && stored && p->guardian) {
+	} else if (wait && stored && p->acked < p->sent) {
 		p->count.held++;
 		if (queue_wait(&p->in, id, p->sent, may_go(service)))
 			queue_drop(&p->in, id);
@@ -304,6 +304,7 @@ static void on_out(void *arg, const struct queued *q)
 
 void active_release(struct proxy *p, uint64_t sequence)
 {
+	p->acked = sequence;
 	queue_release(&p->in, sequence);
 	queue_release(&p->out, sequence);
 }

@@ -50,6 +50,7 @@ static void lose(struct proxy *p, const char *why)
 	log_warning("no standby any more: %s; connections are unprotected",
 		    why);
 	p->guardian = NULL;
+	p->sent = p->acked = 0; /* another connection counts anew */
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		p->service[i].syncing = false;
 		p->service[i].snapshot_end = 0;

@@ -86,6 +86,7 @@ struct proxy {
 	struct link_peer *peer[16];
 	struct link_peer *guardian; /* stores what this proxy plays */
 	uint64_t sent; /* the last sequence of a message to it */
+	uint64_t acked; /* all up to here it has stored */
 	uint8_t *conn; /* of a snapshot, put together from its parts */
 	size_t conn_len;
 

@@ -37,7 +37,7 @@ static void write_one(uint64_t n)
 	*(volatile __u16 *)&r->owner = OWNER;
 	*(volatile __u32 *)&r->seq = n;
 	*(volatile __u32 *)&r->ack = ~n;
-	*(volatile __u16 *)&r->kept = SIZE;
+	*(volatile __u16 *)&r->length = SIZE;
 	__atomic_store_n(&r->sequence, n + 1, __ATOMIC_RELEASE);
 }
 
@@ -57,7 +57,7 @@ static void *writer(void *arg)
 static bool is_of_one_piece(const struct baton_record *r)
 {
 	return r->sequence == r->time + 1 && r->seq == (uint32_t)r->time &&
-	       r->ack == (uint32_t)~r->time && r->kept == SIZE;
+	       r->ack == (uint32_t)~r->time && r->length == SIZE;
 }
 
 static bool is_its_frame(const struct baton_record *r, const uint8_t *bytes)
