@@ -84,6 +84,7 @@ void probes_start(struct probes *p, struct probe **list, size_t n, uint64_t now)
 		probe->window = probe->track->window;
 		probe->tries = 0;
 		probe->seq = old_byte(probe->track);
+		probe->stamp = probe->track->ts_echo + 1;
 		probe->due = now;
 		probe->until = now + p->rule.deadline;
 		queue_add(&p->queues[0], probe);
@@ -162,6 +163,18 @@ size_t probes_due(struct probes *p, uint64_t now, struct probe **due,
 
 /* --- answers --------------------------------------------------------------- */
 
+static bool names_the_byte(const struct probe *probe, const struct segment *s)
+{
+	return s->sack_block && s->sack_start == probe->seq &&
+	       s->sack_end == probe->seq + 1;
+}
+
+static bool echoes(const struct probe *probe, const struct segment *s)
+{
+	return probe->track->timestamps && s->timestamps &&
+	       !seq_before(s->ts_echo, probe->stamp);
+}
+
 bool probe_in(struct probes *p, struct probe *probe, const struct segment *s)
 {
 	if (!probe->link)
@@ -173,11 +186,11 @@ bool probe_in(struct probes *p, struct probe *probe, const struct segment *s)
 	if (!(s->flags & SEGMENT_ACK) || s->flags & SEGMENT_SYN ||
 	    !probe->tries || seq_before(s->ack, probe->ack))
 		return false;
-	probe->heard = true;
+	probe->heard |= !s->length && !(s->flags & SEGMENT_FIN) &&
+			!probe->track->timestamps;
 	probe->ack = s->ack;
 	probe->window = track_scaled(probe->track, s->window);
-	probe->proven = s->sack_block && s->sack_start == probe->seq &&
-			s->sack_end == probe->seq + 1;
+	probe->proven = names_the_byte(probe, s) || echoes(probe, s);
 	if (probe->proven)
 		settle(p, probe, PROBE_ANSWERED);
 	return probe->proven;
@@ -213,6 +226,7 @@ void probe_segment(struct segment *s, const struct probe *probe)
 
 	*s = ours(probe->track, probe->tuple, SEGMENT_ACK);
 	s->seq = probe->seq;
+	s->ts_value = probe->stamp;
 	s->window = scaled_down(probe->track, WINDOW);
 	s->payload = &any;
 	s->length = 1;

@@ -7,10 +7,13 @@
  * 3.10.7.4). It must be asked after the switch has been flipped: what the old
  * owner still sends would make the answer wrong.
  *
- * Not every ACK that comes is that answer, as others may be on their way. The
- * proof is a D-SACK block that names the byte (RFC 2883). Of an end that says
- * no such thing the newest ACK is believed, once the probe has been sent twice
- * and would be sent for the third time.
+ * Not every ACK that comes is that answer, as others may be on their way, or are
+ * replayed by the switch. The proof is a D-SACK block that names the byte (RFC
+ * 2883), or a timestamp echoed that only the probe, or something that came after
+ * all that is known here, can have brought (RFC 7323, section 4.3). Of an end
+ * without timestamps that says no such thing the newest ACK without data is
+ * believed, once the probe has been sent twice and would be sent for the third
+ * time.
  *
  * The first half is pure: who is to be asked when, and what an answer is.
  * Times are nanoseconds.
@@ -55,6 +58,7 @@ struct probe {
 	uint64_t due, until;
 	uint32_t tries;
 	uint32_t seq; /* of the old byte */
+	uint32_t stamp; /* its timestamp: newer than all that was echoed */
 	bool heard; /* an ACK that may be an answer */
 };
 

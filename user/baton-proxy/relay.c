@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "repair.h"
 
 #define BUFFER (256u << 10)
@@ -62,6 +63,7 @@ void relay_abandon(struct relays *e, struct relay *r)
 
 static void fail(struct relays *e, struct relay *r)
 {
+	log_debug("a connection's socket has failed: %s", strerror(errno));
 	e->on_end(r, true);
 	relay_end(e, r, true);
 }

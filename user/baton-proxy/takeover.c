@@ -89,8 +89,10 @@ static void send_one(struct proxy *p, const struct segment *s)
 }
 
 /* It cannot be kept: both ends are told honestly. */
-static void give_up(struct proxy *p, struct conn *c)
+static void give_up(struct proxy *p, struct conn *c, const char *why)
 {
+	log_warning("service %s: a connection cannot be taken over: %s",
+		    p->service[c->service].config->name, why);
 	p->count.lost++;
 	for (int i = 0; i < NR_SIDES; i++) {
 		const struct track *t = &c->side[i].track;
@@ -130,7 +132,7 @@ static bool finish(struct proxy *p, struct takeover *t)
 	if (!r || pend(r, t, CLIENT) || (server && pend(r, t, SERVER))) {
 		if (r)
 			relay_abandon(&p->relays, r);
-		give_up(p, c);
+		give_up(p, c, "what has arrived is not there any more");
 		return false;
 	}
 	for (int i = 0; i < NR_SIDES; i++) {
@@ -177,8 +179,8 @@ static int make_socket(struct proxy *p, struct side *side,
 	r.congestion = SOCKET_CONGESTION;
 	fd = repair_restore(&r, &step);
 	if (fd < 0) {
-		log_warning("a connection cannot be taken over: %s: %s",
-			    repair_step_text(step), strerror(-fd));
+		log_warning("TCP_REPAIR: cannot %s: %s", repair_step_text(step),
+			    strerror(-fd));
 		return fd;
 	}
 	socket_options(fd);
@@ -213,7 +215,11 @@ bool takeover_answer(struct proxy *p, struct side *side)
 		n->fd = resume.possible ? make_socket(p, side, &resume) : -1;
 		if (n->fd < 0) {
 			n->fd = -1;
-			give_up(p, c);
+			give_up(p, c,
+				resume.possible ? "it has no socket"
+						: "what an end has does not "
+						  "fit "
+						  "what is known of it");
 			return false;
 		}
 		n->from = resume.from;
@@ -310,7 +316,9 @@ static bool settle(struct proxy *p, struct probe *probe)
 
 	if (probe->state == PROBE_ANSWERED)
 		return takeover_answer(p, side);
-	give_up(p, side_conn(side));
+	give_up(p, side_conn(side),
+		probe->state == PROBE_GONE ? "an end does not know it"
+					   : "an end does not answer");
 	return false;
 }
 

@@ -168,6 +168,7 @@ static void test_what_proves_nothing_waits(void **state)
 	struct segment s = answer(OURS + 1 + 350);
 
 	(void)state;
+	tracks[0].timestamps = false;
 	probes_start(&p, list, 1, START);
 	probes_due(&p, START, due, N, &over);
 	assert_false(probe_in(&p, list[0], &s));
@@ -181,6 +182,41 @@ static void test_what_proves_nothing_waits(void **state)
 	assert_int_equal(over->state, PROBE_ANSWERED);
 	assert_false(over->proven);
 	assert_int_equal(over->ack, OURS + 1 + 450);
+}
+
+/* What comes twice, or was on its way for long, is not the newest word. */
+static void test_what_is_replayed_is_not_believed(void **state)
+{
+	struct segment s = answer(OURS + 1 + 350);
+
+	(void)state;
+	tracks[0].timestamps = false;
+	probes_start(&p, list, 1, START);
+	probes_due(&p, START, due, N, &over);
+	s.length = 9;
+	assert_false(probe_in(&p, list[0], &s));
+	assert_int_equal(probes_due(&p, START + 20 * MS, due, N, &over), 1);
+	assert_int_equal(probes_due(&p, START + 60 * MS, due, N, &over), 1);
+	assert_null(over);
+}
+
+/* Who echoes the probe's timestamp has had it; nobody else is believed. */
+static void test_an_echo_is_a_proof(void **state)
+{
+	struct segment s = answer(OURS + 1 + 400);
+
+	(void)state;
+	probes_start(&p, list, 1, START);
+	probes_due(&p, START, due, N, &over);
+	s.timestamps = true;
+	s.ts_echo = 22;
+	assert_false(probe_in(&p, list[0], &s));
+	assert_int_equal(probes_due(&p, START + 20 * MS, due, N, &over), 1);
+	assert_int_equal(probes_due(&p, START + 60 * MS, due, N, &over), 1);
+	assert_null(over);
+	s.ts_echo = 23;
+	assert_true(probe_in(&p, list[0], &s));
+	assert_int_equal(list[0]->state, PROBE_ANSWERED);
 }
 
 static void test_what_is_no_answer(void **state)
@@ -227,7 +263,7 @@ static void test_segments(void **state)
 	assert_int_equal(s.length, 1);
 	assert_int_equal(s.ack, THEIRS + 51);
 	assert_int_equal(s.flags, SEGMENT_ACK);
-	assert_int_equal(s.ts_value, 22);
+	assert_int_equal(s.ts_value, 23); /* nobody has echoed it yet */
 	assert_int_equal(s.ts_echo, 11);
 	assert_int_equal(s.window, 65535 >> 3);
 
@@ -265,6 +301,8 @@ int main(void)
 		TEST(test_taking_out),
 		TEST(test_a_proof_is_believed_at_once),
 		TEST(test_what_proves_nothing_waits),
+		TEST(test_what_is_replayed_is_not_believed),
+		TEST(test_an_echo_is_a_proof),
 		TEST(test_what_is_no_answer),
 		TEST(test_an_end_that_is_gone),
 		TEST(test_segments),
