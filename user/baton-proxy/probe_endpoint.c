@@ -14,8 +14,10 @@
 /* What we offer before there is a socket; it fits without scaling. */
 #define WINDOW 65535
 
-/* An end that proves nothing is believed after as many tries. */
+/* An end that proves nothing is believed after as many tries: sooner if it
+ * cannot, as it does not know SACK. */
 #define UNPROVEN_TRIES 2
+#define UNPROVEN_TRIES_SACK 5
 
 const struct probe_rule probe_rule_default = {
 	.repeat = 20 * MS,
@@ -142,7 +144,10 @@ size_t probes_due(struct probes *p, uint64_t now, struct probe **due,
 	if (over)
 		*over = NULL;
 	while ((probe = earliest(p)) && probe->due <= now) {
-		bool believed = probe->heard && probe->tries >= UNPROVEN_TRIES;
+		bool believed = probe->heard &&
+				probe->tries >= (probe->track->sack
+							 ? UNPROVEN_TRIES_SACK
+							 : UNPROVEN_TRIES);
 
 		if (believed || now >= probe->until) {
 			settle(p, probe,
@@ -186,8 +191,8 @@ bool probe_in(struct probes *p, struct probe *probe, const struct segment *s)
 	if (!(s->flags & SEGMENT_ACK) || s->flags & SEGMENT_SYN ||
 	    !probe->tries || seq_before(s->ack, probe->ack))
 		return false;
-	probe->heard |= !s->length && !(s->flags & SEGMENT_FIN) &&
-			!probe->track->timestamps;
+	probe->heard |= !probe->track->sack ||
+			(!s->length && !(s->flags & SEGMENT_FIN));
 	probe->ack = s->ack;
 	probe->window = track_scaled(probe->track, s->window);
 	probe->proven = names_the_byte(probe, s) || echoes(probe, s);

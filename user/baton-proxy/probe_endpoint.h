@@ -11,9 +11,9 @@
  * replayed by the switch. The proof is a D-SACK block that names the byte (RFC
  * 2883), or a timestamp echoed that only the probe, or something that came after
  * all that is known here, can have brought (RFC 7323, section 4.3). Of an end
- * without timestamps that says no such thing the newest ACK without data is
- * believed, once the probe has been sent twice and would be sent for the third
- * time.
+ * that says no such thing the newest ACK is believed, once the probe has been
+ * sent twice and would be sent for the third time; of one that knows SACK, and
+ * so could have proved it, only one without data, after five times.
  *
  * The first half is pure: who is to be asked when, and what an answer is.
  * Times are nanoseconds.

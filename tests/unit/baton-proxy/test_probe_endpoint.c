@@ -168,7 +168,7 @@ static void test_what_proves_nothing_waits(void **state)
 	struct segment s = answer(OURS + 1 + 350);
 
 	(void)state;
-	tracks[0].timestamps = false;
+	tracks[0].sack = false;
 	probes_start(&p, list, 1, START);
 	probes_due(&p, START, due, N, &over);
 	assert_false(probe_in(&p, list[0], &s));
