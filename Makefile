@@ -66,9 +66,12 @@ COMPONENTS := batond baton baton-host baton-proxy
 LIBBATON_SRCS := $(wildcard user/libbaton/*.c)
 LIBBATON := $(O)/libbaton.a $(O)/libbaton.so
 LIB_SRCS := $(wildcard user/lib/*.c)
+# what the agent pins, for it and the command line
+AGENT_SRCS := $(wildcard user/lib/agent/*.c)
 # the link, for those who speak it; its keys, also for who makes them
 LINK_SRCS := $(wildcard user/lib/link/*.c)
-baton_SRCS := user/lib/link/link_key.c
+baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS)
+baton-host_SRCS := $(AGENT_SRCS)
 baton-proxy_SRCS := $(LINK_SRCS)
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)

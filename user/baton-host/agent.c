@@ -12,6 +12,7 @@
 #include "apply.h"
 #include "datapath.h"
 #include "lease.h"
+#include "lib/agent/word.h"
 #include "lib/bpffs.h"
 #include "lib/clock.h"
 #include "lib/ethtool.h"
@@ -19,7 +20,6 @@
 #include "lib/privileges.h"
 #include "lib/rtnl.h"
 #include "status.h"
-#include "word.h"
 
 struct agent {
 	const char *path; /* of the configuration */
@@ -368,9 +368,7 @@ int agent_say(const struct config *c, enum baton_host_word word)
 
 	if (err)
 		return err;
-	pins.settings->word = word;
-	pins.settings->flags &= ~BATON_HOST_LEFT;
-	word_send(&pins);
+	word_say(&pins, word);
 	pins_close(&pins);
 	return 0;
 }

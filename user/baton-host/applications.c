@@ -6,9 +6,9 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "lib/agent/word.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "word.h"
 
 #define MS 1000000ULL
 

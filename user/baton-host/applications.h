@@ -18,7 +18,7 @@
 #include "check.h"
 #include "config.h"
 #include "heartbeats.h"
-#include "pins.h"
+#include "lib/agent/pins.h"
 #include "watch.h"
 
 struct applications;

@@ -7,8 +7,8 @@
 #define BATON_HOST_APPLY_H
 
 #include "config.h"
+#include "lib/agent/pins.h"
 #include "lib/probe_key.h"
-#include "pins.h"
 
 /* `key` NULL: no probes are answered. The host's word is left as it is. */
 void apply_settings(struct baton_host_settings *s, const struct config *c,

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "config.h"
-#include "pins.h"
+#include "lib/agent/pins.h"
 
 #define DATAPATH_WHY 512
 

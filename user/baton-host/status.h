@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "pins.h"
+#include "lib/agent/pins.h"
 
 /* The state at `now`, CLOCK_BOOTTIME in ns; as baton-host(8) describes it.
  * NULL without memory. */

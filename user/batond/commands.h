@@ -6,8 +6,9 @@
 #include <jansson.h>
 
 #include "batond.h"
+#include "lib/jsonserver.h"
 
-#define COMMAND_WHY 4096
+#define COMMAND_WHY JSONSERVER_WHY
 
 /* The answer's data (a new reference), or NULL with `why` filled. */
 json_t *command_run(struct batond *b, const char *what, const json_t *request,

@@ -89,10 +89,9 @@ static uint32_t hash_of(const struct baton_record *r)
 	uint64_t words[2];
 
 	memcpy(words, r->client, sizeof(words));
-	return baton_mix(
-		baton_mix(words[0] ^ (uint64_t)r->port << 48 ^
-			  (uint64_t)r->vip_port << 32 ^ r->service) ^
-		words[1] ^ r->owner);
+	return baton_mix(baton_mix(words[0] ^ (uint64_t)r->port << 48 ^
+				   (uint64_t)r->vip_port << 32 ^ r->service) ^
+			 words[1] ^ r->owner);
 }
 
 static struct replay_connection *connection_of(struct replay_work *w,

@@ -1,34 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "control.h"
+#include "jsonserver.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "lib/jsontext.h"
+#include "jsontext.h"
+#include "log.h"
 
 #define LINE_MAX_BYTES (256 << 10) /* of a request */
 #define QUEUE_MAX (4 << 20) /* unread answers; then the client is cut off */
 #define QUEUE_EVENTS (1 << 20) /* unread events; then watchers miss some */
 #define CLIENTS_MAX 256
 
-struct client {
+struct jsonserver_client {
 	uv_pipe_t pipe;
-	struct batond *b;
-	struct client *next;
+	struct jsonserver *server;
+	struct jsonserver_client *next;
 	char *line; /* of LINE_MAX_BYTES */
 	size_t length;
 	bool watches;
 	uint64_t lost; /* events skipped since it last kept up */
 };
 
-static uv_pipe_t listener;
-static struct client *clients;
-static size_t nr_clients;
+struct jsonserver {
+	uv_pipe_t listener;
+	struct jsonserver_client *clients;
+	size_t nr_clients;
+	bool closed; /* freed with its last handle */
+	jsonserver_fn *answer;
+	void *arg;
+};
 
 /* --- writing ------------------------------------------------------------------ */
 
@@ -46,27 +53,36 @@ static void on_written(uv_write_t *request, int status)
 	free(a);
 }
 
+static void free_if_unused(struct jsonserver *s)
+{
+	if (s->closed && !s->clients)
+		free(s);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-	struct client *c = handle->data, **at = &clients;
+	struct jsonserver_client *c = handle->data;
+	struct jsonserver *s = c->server;
+	struct jsonserver_client **at = &s->clients;
 
 	while (*at && *at != c)
 		at = &(*at)->next;
 	if (*at)
 		*at = c->next;
-	nr_clients--;
+	s->nr_clients--;
 	free(c->line);
 	free(c);
+	free_if_unused(s);
 }
 
-static void hang_up(struct client *c)
+static void hang_up(struct jsonserver_client *c)
 {
 	if (!uv_is_closing((uv_handle_t *)&c->pipe))
 		uv_close((uv_handle_t *)&c->pipe, on_closed);
 }
 
 /* Takes the reference to `answer`. */
-static void send_line(struct client *c, json_t *answer)
+static void send_line(struct jsonserver_client *c, json_t *answer)
 {
 	struct answer *a = malloc(sizeof(*a));
 	char *text = json_dumps(answer, JSON_COMPACT | JSON_PRESERVE_ORDER);
@@ -98,38 +114,48 @@ static void send_line(struct client *c, json_t *answer)
 	}
 }
 
-static void send_error(struct client *c, const char *why)
+static void send_error(struct jsonserver_client *c, const char *why)
 {
 	send_line(c, json_pack("{s:b, s:o}", "ok", 0, "error", jsontext(why)));
 }
 
 /* --- watching ----------------------------------------------------------------- */
 
-static void on_event(json_t *event, void *arg)
+void jsonserver_watch(struct jsonserver_client *client)
 {
-	(void)arg;
-	for (struct client *c = clients, *next; c; c = next) {
+	client->watches = true;
+}
+
+static void tell(struct jsonserver_client *c, json_t *event)
+{
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
+	    QUEUE_EVENTS) {
+		c->lost++;
+		return;
+	}
+	if (c->lost)
+		send_line(c, json_pack("{s:I}", "lost", (json_int_t)c->lost));
+	c->lost = 0;
+	send_line(c, json_pack("{s:O}", "event", event));
+}
+
+void jsonserver_event(struct jsonserver *server, json_t *event)
+{
+	for (struct jsonserver_client *c = server->clients, *next; c;
+	     c = next) {
 		next = c->next;
-		if (!c->watches)
-			continue;
-		if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
-		    QUEUE_EVENTS) {
-			c->lost++;
-			continue;
-		}
-		if (c->lost)
-			send_line(c, json_pack("{s:I}", "lost",
-					       (json_int_t)c->lost));
-		c->lost = 0;
-		send_line(c, json_pack("{s:O}", "event", event));
+		if (c->watches)
+			tell(c, event);
 	}
 }
 
 /* --- reading ------------------------------------------------------------------ */
 
-static void answer_line(struct client *c, const char *line, size_t length)
+static void answer_line(struct jsonserver_client *c, const char *line,
+			size_t length)
 {
-	char why[COMMAND_WHY] = "";
+	struct jsonserver *s = c->server;
+	char why[JSONSERVER_WHY] = "";
 	json_error_t error;
 	json_t *request = json_loadb(line, length, 0, &error), *data;
 	const char *what = json_string_value(json_object_get(request, "do"));
@@ -146,19 +172,17 @@ static void answer_line(struct client *c, const char *line, size_t length)
 		json_decref(request);
 		return;
 	}
-	data = command_run(c->b, what, request, why);
-	if (data) {
+	data = s->answer(s->arg, c, what, request, why);
+	if (data)
 		send_line(c, json_pack("{s:b, s:o}", "ok", 1, "data", data));
-		c->watches |= !strcmp(what, "event.watch");
-	} else {
+	else
 		send_error(c, why);
-	}
 	json_decref(request);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-	struct client *c = handle->data;
+	struct jsonserver_client *c = handle->data;
 
 	(void)suggested;
 	*buf = uv_buf_init(c->line + c->length, LINE_MAX_BYTES - c->length);
@@ -166,7 +190,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
-	struct client *c = stream->data;
+	struct jsonserver_client *c = stream->data;
 	char *start = c->line, *end;
 
 	(void)buf;
@@ -187,24 +211,25 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	memmove(c->line, start, c->length);
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static void on_connection(uv_stream_t *listener, int status)
 {
-	struct client *c;
+	struct jsonserver *s = listener->data;
+	struct jsonserver_client *c;
 
 	if (status < 0)
 		return;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return;
-	uv_pipe_init(server->loop, &c->pipe, 0);
+	uv_pipe_init(listener->loop, &c->pipe, 0);
 	c->pipe.data = c;
-	c->b = server->data;
+	c->server = s;
 	c->line = malloc(LINE_MAX_BYTES);
-	c->next = clients;
-	clients = c;
-	nr_clients++;
-	if (uv_accept(server, (uv_stream_t *)&c->pipe) || !c->line ||
-	    nr_clients > CLIENTS_MAX ||
+	c->next = s->clients;
+	s->clients = c;
+	s->nr_clients++;
+	if (uv_accept(listener, (uv_stream_t *)&c->pipe) || !c->line ||
+	    s->nr_clients > CLIENTS_MAX ||
 	    uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read))
 		hang_up(c);
 }
@@ -224,31 +249,46 @@ static void make_parent(const char *path)
 	}
 }
 
-int control_open(struct batond *b, const char *path)
+static void on_listener_closed(uv_handle_t *handle)
 {
+	struct jsonserver *s = handle->data;
+
+	s->closed = true;
+	free_if_unused(s);
+}
+
+int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
+		    const char *path, jsonserver_fn *answer, void *arg)
+{
+	struct jsonserver *s = calloc(1, sizeof(*s));
 	mode_t mask;
 	int err;
 
+	if (!s)
+		return -ENOMEM;
+	s->answer = answer;
+	s->arg = arg;
 	make_parent(path);
-	/* Whoever left it there is gone: the lock on the bpffs says so. */
 	unlink(path);
-	uv_pipe_init(&b->loop, &listener, 0);
-	listener.data = b;
+	uv_pipe_init(loop, &s->listener, 0);
+	s->listener.data = s;
 	mask = umask(0177);
-	err = uv_pipe_bind(&listener, path);
+	err = uv_pipe_bind(&s->listener, path);
 	umask(mask);
 	if (!err)
-		err = uv_listen((uv_stream_t *)&listener, 64, on_connection);
-	if (err)
+		err = uv_listen((uv_stream_t *)&s->listener, 64, on_connection);
+	if (err) {
 		log_error("control socket %s: %s", path, uv_strerror(err));
-	b->events.listener = on_event;
-	return err;
+		jsonserver_close(s);
+		return err;
+	}
+	*server = s;
+	return 0;
 }
 
-void control_close(struct batond *b)
+void jsonserver_close(struct jsonserver *s)
 {
-	b->events.listener = NULL;
-	uv_close((uv_handle_t *)&listener, NULL);
-	for (struct client *c = clients; c; c = c->next)
+	for (struct jsonserver_client *c = s->clients; c; c = c->next)
 		hang_up(c);
+	uv_close((uv_handle_t *)&s->listener, on_listener_closed);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "baton-host/word.h"
+#include "lib/agent/word.h"
 #include "probe_mac.h"
 
 #define MS 1000000ULL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The pinned maps of the host's program, opened (see baton/host.h). */
-#ifndef BATON_HOST_PINS_H
-#define BATON_HOST_PINS_H
+#ifndef LIB_AGENT_PINS_H
+#define LIB_AGENT_PINS_H
 
 #include <stddef.h>
 #include <stdint.h>

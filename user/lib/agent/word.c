@@ -85,3 +85,10 @@ int word_send(const struct pins *pins)
 	}
 	return n;
 }
+
+int word_say(struct pins *pins, enum baton_host_word word)
+{
+	pins->settings->word = word;
+	pins->settings->flags &= ~BATON_HOST_LEFT;
+	return word_send(pins);
+}

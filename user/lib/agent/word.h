@@ -3,8 +3,8 @@
  * The agent's word, sent unasked so that the switch need not wait for the next
  * answer (baton/probe.h). It says the same as that will.
  */
-#ifndef BATON_HOST_WORD_H
-#define BATON_HOST_WORD_H
+#ifndef LIB_AGENT_WORD_H
+#define LIB_AGENT_WORD_H
 
 #include "baton/probe.h"
 #include "pins.h"
@@ -20,5 +20,8 @@ void word_make(struct baton_probe *p, const struct pins *pins,
 /* Send it to every prober that has been heard lately; the number of them. What
  * cannot be sent, the next answer says. */
 int word_send(const struct pins *pins);
+
+/* Change it, and send it; as word_send(). */
+int word_say(struct pins *pins, enum baton_host_word word);
 
 #endif
