@@ -80,10 +80,23 @@ class Proxies(Network):
             origin.wait_output("ready")
             self.origins[family] = origin
 
+    def control(self, name):
+        """The socket on which a host's proxy is asked."""
+        return self.lab.dir / f"{name}-proxy.sock"
+
+    def ask_proxy(self, name, *words, **options):
+        """What its host's command line is told."""
+        return self.hosts[name].ns.run(
+            BUILD / "baton", "--socket", self.control(name), *words, **options)
+
+    def show_proxy(self, name, *words):
+        return json.loads(self.ask_proxy(name, "-j", *words).stdout)
+
     def proxy_config(self, name, **more):
         host = self.hosts[name]
         return {
             "node": name, "key": str(self.keys[name]),
+            "control": str(self.control(name)),
             "agent": str(host.pins),
             "address": beside(host),
             "peers": [{"name": n, "key": self.public[n],

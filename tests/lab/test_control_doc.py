@@ -46,9 +46,9 @@ def parse_value(token, rest):
     return ANYTHING if list(fields) == ["..."] else fields
 
 
-def described():
+def described(heading="## Objects"):
     """From the name of an object to its fields."""
-    section = TEXT.partition("## Objects")[2].partition("\n## ")[0]
+    section = TEXT.partition(heading)[2].partition("\n## ")[0]
     shapes = {}
     for name, text in re.findall(r"^- (\w+)[^`]*?: `({.*?})`", section,
                                  re.DOTALL | re.MULTILINE):

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exposure.h"
 #include "lib/clock.h"
 #include "proxy.h"
 
@@ -160,11 +161,26 @@ static bool deliver(struct proxy *p, const struct service *service,
 	return true;
 }
 
+/* The standby is told of a packet; `before`: the bytes before it. */
+static bool tell(struct service *service, struct conn *c,
+		 const struct queued *q, uint64_t before)
+{
+	struct proxy *p = service->proxy;
+
+	if (!guard_send(service, MESSAGE_IN, q->packet, q->len))
+		return false;
+	if (c->told <= p->acked)
+		c->confirmed = before;
+	c->told = p->sent;
+	return true;
+}
+
 static void take_in(struct proxy *p, struct service *service, struct side *side,
 		    const struct segment *s, const struct queued *q)
 {
 	struct conn *c = side_conn(side);
 	bool was_open = track_is_open(&side->track), stored = c->synced;
+	uint64_t before = conn_received(c);
 	enum track_verdict verdict;
 
 	c->touched = clock_ns();
@@ -176,7 +192,7 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 	}
 	/* what tells nothing new is stored with what was sent before */
 	if (stored && verdict == TRACK_TAKEN && is_news(side, s, was_open)) {
-		stored = guard_send(service, MESSAGE_IN, q->packet, q->len);
+		stored = tell(service, c, q, before);
 		side->told = side->track.acked;
 	}
 	if (deliver(p, service, side, s, q->id, must_wait(service, s, was_open),

@@ -103,6 +103,8 @@ static const struct yaml_field proxy_fields[] = {
 	PROXY(key, "key", STRING, .needed = has_peers, .check = check_path),
 	PROXY(agent, "agent", STRING, .unset = "/sys/fs/bpf/baton-host",
 	      .check = check_path),
+	PROXY(control, "control", STRING, .unset = "/run/baton/proxy.sock",
+	      .check = check_path),
 	PROXY(address, "address", ADDRESS, .needed = has_peers),
 	PROXY(port, "link_port", INT, .unset = "7792", .min = 1, .max = 65535),
 	PROXY(queue, "queue", INT, .unset = "7792", .min = 1, .max = 65534),

@@ -65,6 +65,7 @@ struct config {
 	char node[BATON_LINK_NAME_LEN];
 	char *key; /* path of this node's; NULL: there are no peers */
 	char *agent; /* bpffs directory of baton-host */
+	char *control; /* path of the control socket */
 	struct addr address; /* where peers connect to */
 	uint16_t port;
 	uint16_t queue; /* the first of two NFQUEUE numbers */

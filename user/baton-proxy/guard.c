@@ -121,6 +121,7 @@ static bool sync_service(struct service *s)
 		if (!send_conn(s, p->guardian, BATON_LINK_SNAPSHOT, c))
 			return false;
 		c->synced = true;
+		c->told = 0; /* of this link */
 	}
 	return put(s, BATON_LINK_SNAPSHOT_END, (struct message_head){ 0 }, NULL,
 		   0) > 0;

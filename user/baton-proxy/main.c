@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "baton/probe.h"
+#include "control.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
@@ -323,6 +324,7 @@ static int start(struct proxy *p, char *why)
 	err = err ?: open_protection(p, why);
 	err = err ?: open_link(p, why);
 	err = err ?: open_services(p, why);
+	err = err ?: control_open(p);
 	if (err)
 		return err;
 	p->starting = true;
@@ -347,6 +349,7 @@ static int run(const struct config *config)
 
 	signal(SIGPIPE, SIG_IGN);
 	proxy.config = config;
+	proxy.started = clock_ns();
 	proxy.loop = uv_default_loop();
 	if (sodium_init() < 0)
 		return FAILED;
@@ -358,6 +361,7 @@ static int run(const struct config *config)
 	log_notice("baton-proxy " BATON_VERSION " is ready; %zu services",
 		   config->nr_services);
 	uv_run(proxy.loop, UV_RUN_DEFAULT);
+	control_close(&proxy);
 	return DONE;
 }
 

@@ -8,6 +8,7 @@
  *   standby.c   what an owner says on the link: it changes the replica
  *   takeover.c  connections of the replica become sockets
  *   service.c   listening, new connections, roles
+ *   control.c   what people ask; show.c: the answers
  */
 #ifndef BATON_PROXY_PROXY_H
 #define BATON_PROXY_PROXY_H
@@ -65,6 +66,7 @@ struct counters {
 #undef X
 };
 
+struct jsonserver;
 struct takeover; /* takeover.c */
 struct early; /* active.c */
 
@@ -95,6 +97,8 @@ struct proxy {
 	uv_timer_t takeover_timer;
 	uv_timer_t sweep, fresh;
 
+	struct jsonserver *control;
+	uint64_t started; /* ns */
 	struct counters count;
 	bool starting; /* the switch's word is from before */
 };

@@ -29,6 +29,9 @@ struct conn {
 	uint16_t service;
 	bool synced; /* the standby knows it */
 	bool stale; /* at a standby: of before the snapshot that is coming */
+	uint64_t told; /* sequence of the newest message to the standby */
+	uint64_t confirmed; /* bytes of both sides that had been confirmed when
+			     * the oldest message that is not was sent */
 	uint64_t touched; /* ns, when something last arrived */
 	void *relay; /* the proxy's own, while it has sockets */
 	void *takeover; /* while its sockets are being made anew */

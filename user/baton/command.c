@@ -325,7 +325,8 @@ void command_help(const struct object *objects, const struct command *c,
 	for (o = objects; o->name; o++)
 		fprintf(f, "  %-12s%s\n", o->name, o->help);
 	fputs("\noptions:\n"
-	      "  -s, --socket PATH      control socket of batond\n"
+	      "  -s, --socket PATH      control socket of batond or "
+	      "baton-proxy\n"
 	      "  -b, --bpffs DIR        where batond pins its maps\n"
 	      "  -t, --timeout SECONDS  to wait for an answer\n"
 	      "  -j, --json             print JSON\n"

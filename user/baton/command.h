@@ -53,11 +53,18 @@ struct verb {
 	command_print *print; /* its answer, for people */
 };
 
+/* Who is asked, unless a verb does without. */
+struct daemon {
+	const char *name;
+	const char *socket; /* where, unless an option says otherwise */
+};
+
 struct object {
 	const char *name; /* NULL ends a table */
 	const char *help;
 	const struct verb *verbs; /* the first is what no verb means */
 	size_t nr_verbs;
+	const struct daemon *daemon;
 };
 
 extern const struct object command_objects[];

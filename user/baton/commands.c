@@ -4,6 +4,7 @@
 #include "command.h"
 #include "flowcmd.h"
 #include "keycmd.h"
+#include "proxycmd.h"
 #include "remote.h"
 #include "show.h"
 #include "stats.h"
@@ -21,6 +22,13 @@ static const struct keyword failback_words[] = {
 
 static const struct keyword capture_words[] = {
 	{ "file", KEYWORD_TEXT, NULL },
+	{ 0 },
+};
+
+static const struct keyword proxy_drain_words[] = {
+	{ "on", KEYWORD_TRUE, "on" },
+	{ "off", KEYWORD_FALSE, "on" },
+	{ "force", KEYWORD_TRUE, NULL },
 	{ 0 },
 };
 
@@ -270,6 +278,31 @@ static const struct verb reload_verbs[] = {
 	  .print = show_reload },
 };
 
+static const struct verb proxy_verbs[] = {
+	{ .name = "show",
+	  .help = "its services and peers, what it counts (-a: zeros too)",
+	  .run = remote_ask,
+	  .request = "proxy.show",
+	  .print = show_proxy },
+	{ .name = "drain",
+	  .synopsis = "[on|off] [force]",
+	  .help = "move all that this host plays to its standby, live;\n"
+		  "      force: even if that has not everything",
+	  .keywords = proxy_drain_words,
+	  .on = "on",
+	  .run = proxy_drain },
+};
+
+static const struct verb connection_verbs[] = {
+	{ .name = "show",
+	  .synopsis = "[SERVICE]",
+	  .help = "how they are, and what would be lost if the owner died now",
+	  .first = FIRST_NAME_OPTIONAL,
+	  .run = remote_ask,
+	  .request = "connection.show",
+	  .print = show_connections },
+};
+
 static const struct verb key_verbs[] = {
 	{ .name = "show",
 	  .synopsis = "FILE",
@@ -285,20 +318,28 @@ static const struct verb key_verbs[] = {
 
 #define VERBS(table) table, SHOW_LEN(table)
 
+static const struct daemon batond = { "batond", "/run/baton/batond.sock" };
+static const struct daemon proxy = { "baton-proxy", "/run/baton/proxy.sock" };
+
 const struct object command_objects[] = {
 	{ "service", "what clients reach: VIP, protocol, port",
-	  VERBS(service_verbs) },
-	{ "host", "machines that play owners", VERBS(host_verbs) },
+	  VERBS(service_verbs), &batond },
+	{ "host", "machines that play owners", VERBS(host_verbs), &batond },
 	{ "owner", "roles that connections belong to, and who plays them",
-	  VERBS(owner_verbs) },
-	{ "flow", "connections (works without batond)", VERBS(flow_verbs) },
-	{ "event", "what happened", VERBS(event_verbs) },
-	{ "stats", "packets and bytes", VERBS(stats_verbs) },
-	{ "status", "the switch at a glance", VERBS(status_verbs) },
-	{ "config", "the running configuration", VERBS(config_verbs) },
+	  VERBS(owner_verbs), &batond },
+	{ "flow", "connections (works without batond)", VERBS(flow_verbs),
+	  &batond },
+	{ "event", "what happened", VERBS(event_verbs), &batond },
+	{ "stats", "packets and bytes", VERBS(stats_verbs), &batond },
+	{ "status", "the switch at a glance", VERBS(status_verbs), &batond },
+	{ "config", "the running configuration", VERBS(config_verbs), &batond },
 	{ "maintenance", "leave everything where it is",
-	  VERBS(maintenance_verbs) },
-	{ "reload", "apply the configuration file", VERBS(reload_verbs) },
-	{ "key", "keys of nodes (works without batond)", VERBS(key_verbs) },
+	  VERBS(maintenance_verbs), &batond },
+	{ "reload", "apply the configuration file", VERBS(reload_verbs),
+	  &batond },
+	{ "proxy", "the baton-proxy of this host", VERBS(proxy_verbs), &proxy },
+	{ "connection", "what it relays", VERBS(connection_verbs), &proxy },
+	{ "key", "keys of nodes (works without batond)", VERBS(key_verbs),
+	  &batond },
 	{ 0 },
 };

@@ -17,7 +17,7 @@ _baton_candidates()
 	case $# in
 	0)
 		echo service host owner flow event stats status config \
-			maintenance reload key help
+			maintenance reload proxy connection key help
 		return
 		;;
 	1)
@@ -29,6 +29,8 @@ _baton_candidates()
 		event | stats | status) echo show watch help ;;
 		config) echo show help ;;
 		maintenance) echo show on off help ;;
+		proxy) echo show drain help ;;
+		connection) echo show help ;;
 		key) echo show new help ;;
 		esac
 		return
@@ -50,6 +52,9 @@ _baton_candidates()
 		;;
 	flow.*)
 		echo client port service owner
+		;;
+	proxy.drain.*)
+		echo on off force
 		;;
 	event.show.*)
 		echo last after

@@ -54,15 +54,15 @@ static void defaults(struct options *o)
 	const char *no_color = getenv("NO_COLOR");
 
 	memset(o, 0, sizeof(*o));
-	o->socket = "/run/baton/batond.sock";
 	o->bpffs = "/sys/fs/bpf/baton";
 	o->timeout_ms = 5000;
 	o->redraw = isatty(STDOUT_FILENO);
 	o->colour = o->redraw && !(no_color && *no_color);
 }
 
-static int run(const struct options *o, char *const *words, int nr)
+static int run(struct options *o, char *const *words, int nr)
 {
+	const struct daemon *daemon;
 	struct command c = { 0 };
 	char error[COMMAND_ERROR];
 	int status;
@@ -81,13 +81,16 @@ static int run(const struct options *o, char *const *words, int nr)
 		command_help(command_objects, &c, stdout);
 		return STATUS_OK;
 	}
+	daemon = c.object->daemon;
+	o->daemon = daemon->name;
+	o->socket = o->socket ?: daemon->socket;
 	status = c.verb->run(c.verb, c.args, o);
 	json_decref(c.args);
 	return status;
 }
 
 /* --help is the word "help", after the object and the verb. */
-static int run_help(const struct options *o, char *const *words, int nr)
+static int run_help(struct options *o, char *const *words, int nr)
 {
 	char help[] = "help", *with_help[3];
 	int n;

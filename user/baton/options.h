@@ -8,7 +8,8 @@ enum { STATUS_OK, STATUS_REFUSED, STATUS_USAGE, STATUS_UNREACHABLE };
 
 /* What holds for every command. */
 struct options {
-	const char *socket;
+	const char *socket; /* NULL: the daemon's own */
+	const char *daemon; /* its name */
 	const char *bpffs;
 	int timeout_ms; /* for each answer of the daemon */
 	bool json, pretty;

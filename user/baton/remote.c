@@ -6,45 +6,44 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/jsonline.h"
 #include "show.h"
 #include "stats.h"
 
 /* Why there is no answer, and what to do about it. */
 static int unreachable(const struct options *o, int err)
 {
-	const char *s = o->socket;
+	const char *s = o->socket, *daemon = o->daemon;
 
 	switch (-err) {
 	case ENOENT:
 	case ECONNREFUSED:
 		return complain(STATUS_UNREACHABLE,
-				"batond does not listen on %s; start it "
-				"(systemctl start batond), or name its socket "
+				"%s does not listen on %s; start it "
+				"(systemctl start %s), or name its socket "
 				"with -s",
-				s);
+				daemon, s, daemon);
 	case EACCES:
 	case EPERM:
 		return complain(STATUS_UNREACHABLE,
 				"%s: not allowed; try as the user that runs "
-				"batond (root)",
-				s);
+				"%s (root)",
+				s, daemon);
 	case EAGAIN:
 	case ETIMEDOUT:
 		return complain(STATUS_UNREACHABLE,
-				"%s: batond did not answer within %g s; is it "
+				"%s: %s did not answer within %g s; is it "
 				"stopped or overloaded? (-t waits longer)",
-				s, o->timeout_ms / 1000.0);
+				s, daemon, o->timeout_ms / 1000.0);
 	case EPIPE:
 		return complain(STATUS_UNREACHABLE,
 				"%s: closed before the answer was complete; "
-				"see batond's log",
-				s);
+				"see %s's log",
+				s, daemon);
 	case EBADMSG:
 		return complain(STATUS_UNREACHABLE,
 				"%s: the answer is not a JSON object; is this "
-				"batond's socket?",
-				s);
+				"%s's socket?",
+				s, daemon);
 	case EMSGSIZE:
 		return complain(STATUS_UNREACHABLE,
 				"%s: the answer is longer than %zu MiB", s,
@@ -55,7 +54,8 @@ static int unreachable(const struct options *o, int err)
 	}
 }
 
-const json_t *remote_data(const json_t *answer, int *status)
+const json_t *remote_data(const json_t *answer, const struct options *o,
+			  int *status)
 {
 	const json_t *ok = json_object_get(answer, "ok");
 	const json_t *error = json_object_get(answer, "error");
@@ -68,11 +68,10 @@ const json_t *remote_data(const json_t *answer, int *status)
 		*status = complain(STATUS_REFUSED, "%s",
 				   json_string_value(error));
 	else
-		*status = complain(STATUS_UNREACHABLE, "the answer says "
-						       "neither data nor "
-						       "error; is "
-						       "batond of another "
-						       "release?");
+		*status = complain(STATUS_UNREACHABLE,
+				   "the answer says neither data nor error; "
+				   "is %s of another release?",
+				   o->daemon);
 	return NULL;
 }
 
@@ -91,49 +90,63 @@ void remote_print(const struct verb *v, const struct options *o, FILE *f,
 		v->print(o, f, data, args);
 }
 
+int remote_open(struct remote *r, const struct options *o)
+{
+	int err = jsonline_connect(&r->line, o->socket);
+
+	r->options = o;
+	return err ? unreachable(o, err) : STATUS_OK;
+}
+
+void remote_close(struct remote *r)
+{
+	jsonline_close(&r->line);
+}
+
 /* Ask and wait for the answer, which is the caller's: NULL after a complaint */
-static json_t *exchange(struct jsonline *c, const char *request,
-			const json_t *args, const struct options *o,
-			int *status)
+static json_t *exchange(struct remote *r, const char *request,
+			const json_t *args, int *status)
 {
 	json_t *ask = json_pack("{s:s}", "do", request), *answer = NULL;
+	const struct options *o = r->options;
 	int err;
 
 	json_object_update(ask, (json_t *)args);
-	err = jsonline_send(c, ask, o->timeout_ms);
+	err = jsonline_send(&r->line, ask, o->timeout_ms);
 	json_decref(ask);
 	/* A daemon that hangs up may have said why before. */
 	if (!err || err == -EPIPE)
-		err = jsonline_receive(c, &answer, o->timeout_ms);
+		err = jsonline_receive(&r->line, &answer, o->timeout_ms);
 	if (err)
 		*status = unreachable(o, err);
 	return answer;
 }
 
-static int reach(struct jsonline *c, const struct options *o)
+json_t *remote_request(struct remote *r, const char *request,
+		       const json_t *args, int *status)
 {
-	int err = jsonline_connect(c, o->socket);
+	json_t *answer = exchange(r, request, args, status);
+	const json_t *data = answer ? remote_data(answer, r->options, status)
+				    : NULL;
 
-	return err ? unreachable(o, err) : STATUS_OK;
+	json_incref((json_t *)data);
+	json_decref(answer);
+	return (json_t *)data;
 }
 
 int remote_ask(const struct verb *v, json_t *args, const struct options *o)
 {
-	const json_t *data;
-	struct jsonline c;
-	json_t *answer;
-	int status = reach(&c, o);
+	struct remote r;
+	json_t *data;
+	int status = remote_open(&r, o);
 
 	if (status)
 		return status;
-	answer = exchange(&c, v->request, args, o, &status);
-	if (answer) {
-		data = remote_data(answer, &status);
-		if (data)
-			remote_print(v, o, stdout, data, args);
-		json_decref(answer);
-	}
-	jsonline_close(&c);
+	data = remote_request(&r, v->request, args, &status);
+	if (data)
+		remote_print(v, o, stdout, data, args);
+	json_decref(data);
+	remote_close(&r);
 	return status;
 }
 
@@ -167,22 +180,18 @@ static void print_past(const struct verb *v, const struct options *o,
 
 int remote_follow(const struct verb *v, json_t *args, const struct options *o)
 {
-	struct jsonline c;
-	const json_t *data;
-	json_t *line;
-	int status = reach(&c, o), err;
+	struct remote r;
+	json_t *data, *line;
+	int status = remote_open(&r, o), err;
 
 	if (status)
 		return status;
-	line = exchange(&c, v->request, args, o, &status);
-	if (line) {
-		data = remote_data(line, &status);
-		if (data)
-			print_past(v, o, data, args);
-		json_decref(line);
-	}
+	data = remote_request(&r, v->request, args, &status);
+	if (data)
+		print_past(v, o, data, args);
+	json_decref(data);
 	while (!status && !fflush(stdout)) {
-		err = jsonline_receive(&c, &line, -1);
+		err = jsonline_receive(&r.line, &line, -1);
 		if (err) {
 			status = unreachable(o, err);
 			break;
@@ -190,7 +199,7 @@ int remote_follow(const struct verb *v, json_t *args, const struct options *o)
 		print_news(o, line);
 		json_decref(line);
 	}
-	jsonline_close(&c);
+	remote_close(&r);
 	return status;
 }
 
@@ -203,25 +212,16 @@ static double seconds_now(void)
 }
 
 /* Data of a request, and of the one that goes with it; the caller's. */
-static json_t *gather(struct jsonline *c, const struct verb *v,
-		      const struct options *o, int *status)
+static json_t *gather(struct remote *r, const struct verb *v, int *status)
 {
-	json_t *answer, *result = NULL;
-	const json_t *data;
+	json_t *data = remote_request(r, v->request, NULL, status), *also;
 
-	answer = exchange(c, v->request, NULL, o, status);
-	data = answer ? remote_data(answer, status) : NULL;
-	if (data)
-		result = json_deep_copy(data);
-	json_decref(answer);
-	if (!result || !v->also)
-		return result;
-	answer = exchange(c, v->also, NULL, o, status);
-	data = answer ? remote_data(answer, status) : NULL;
-	if (data)
-		json_object_set(result, v->also, (json_t *)data);
-	json_decref(answer);
-	return result;
+	if (!data || !v->also)
+		return data;
+	also = remote_request(r, v->also, NULL, status);
+	if (also)
+		json_object_set_new(data, v->also, also);
+	return data;
 }
 
 /* Draw over the last drawing: each line ends by clearing what stood there. */
@@ -264,14 +264,14 @@ int remote_redraw(const struct verb *v, json_t *args, const struct options *o)
 	json_int_t every = json_integer_value(json_object_get(args, "seconds"));
 	json_t *data, *before = NULL;
 	double now, last = 0;
-	struct jsonline c;
-	int status = reach(&c, o);
+	struct remote r;
+	int status = remote_open(&r, o);
 
 	if (status)
 		return status;
 	if (o->redraw && !o->json)
 		fputs("\033[2J", stdout);
-	while (!status && (data = gather(&c, v, o, &status))) {
+	while (!status && (data = gather(&r, v, &status))) {
 		now = seconds_now();
 		stats_rates(data, before, now - last);
 		draw(v, o, data, args);
@@ -284,6 +284,6 @@ int remote_redraw(const struct verb *v, json_t *args, const struct options *o)
 			  NULL);
 	}
 	json_decref(before);
-	jsonline_close(&c);
+	remote_close(&r);
 	return status;
 }

@@ -44,6 +44,11 @@ enum show_kind show_kind_of(const char *path)
 		{ "interval_ms", SHOW_MS },	{ "last_packet_ms", SHOW_AGO },
 		{ "since_ms", SHOW_AGO },	{ "moved_ms", SHOW_AGO },
 		{ "last_answer_ms", SHOW_AGO }, { "swept_ms", SHOW_AGO },
+		{ "in_bytes", SHOW_BYTES },	{ "out_bytes", SHOW_BYTES },
+		{ "kept_bytes", SHOW_BYTES },	{ "behind_bytes", SHOW_BYTES },
+		{ "memory_bytes", SHOW_BYTES }, { "queued_bytes", SHOW_BYTES },
+		{ "idle_ms", SHOW_AGO },	{ "role", SHOW_STATE },
+		{ "lost_now", SHOW_STATE },
 	};
 
 	while (*path) {

@@ -144,25 +144,18 @@ enum colour colour_of(const char *word)
 		const char *word;
 		enum colour colour;
 	} words[] = {
-		{ "up", COLOUR_GOOD },
-		{ "active", COLOUR_GOOD },
-		{ "established", COLOUR_GOOD },
-		{ "forward", COLOUR_GOOD },
-		{ "return", COLOUR_GOOD },
-		{ "unknown", COLOUR_WARN },
-		{ "draining", COLOUR_WARN },
-		{ "leaving", COLOUR_WARN },
-		{ "warning", COLOUR_WARN },
-		{ "answer", COLOUR_WARN },
-		{ "down", COLOUR_BAD },
-		{ "orphan", COLOUR_BAD },
-		{ "error", COLOUR_BAD },
-		{ "drop", COLOUR_BAD },
-		{ "notice", COLOUR_HEAD },
-		{ "closed", COLOUR_DIM },
-		{ "closing", COLOUR_DIM },
-		{ "none", COLOUR_DIM },
-		{ "-", COLOUR_DIM },
+		{ "up", COLOUR_GOOD },		{ "active", COLOUR_GOOD },
+		{ "established", COLOUR_GOOD }, { "nothing", COLOUR_GOOD },
+		{ "open", COLOUR_GOOD },	{ "forward", COLOUR_GOOD },
+		{ "return", COLOUR_GOOD },	{ "unknown", COLOUR_WARN },
+		{ "draining", COLOUR_WARN },	{ "leaving", COLOUR_WARN },
+		{ "warning", COLOUR_WARN },	{ "answer", COLOUR_WARN },
+		{ "some", COLOUR_WARN },	{ "taking-over", COLOUR_WARN },
+		{ "down", COLOUR_BAD },		{ "all", COLOUR_BAD },
+		{ "orphan", COLOUR_BAD },	{ "error", COLOUR_BAD },
+		{ "drop", COLOUR_BAD },		{ "notice", COLOUR_HEAD },
+		{ "closed", COLOUR_DIM },	{ "closing", COLOUR_DIM },
+		{ "none", COLOUR_DIM },		{ "-", COLOUR_DIM },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
