@@ -10,7 +10,7 @@ import pytest
 from harness.lab import Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
-from proxies import OWNER, Proxies, Stream
+from proxies import ORIGIN, OWNER, Proxies, Stream
 
 KILLS = 50
 
@@ -182,6 +182,25 @@ def test_p5_half_closed(network):
                 killed(network)
             n += len(piece)
     assert n == 20000000
+
+
+@families
+def test_p5_server_not_reached_yet(network, family):
+    """What a client has said to a proxy whose server had not answered yet, the
+    other proxy tells the server."""
+    network.start_proxies()
+    closed = "INPUT", "-p", "tcp", "--dport", ORIGIN, "-j", "DROP"
+    iptables = "iptables-legacy" if family == 4 else "ip6tables-legacy"
+    network.client.run(iptables, "-A", *closed)
+    with network.client_socket(family) as s:
+        s.sendall(b"echo 1\n")
+        wait_until(lambda: acked(s) > len(b"echo 1\n"), "it is acknowledged")
+        s.shutdown(socket.SHUT_WR)
+        killed(network)
+        network.proxies["b"].wait_output("the last of them")
+        network.client.run(iptables, "-D", *closed)
+        assert s.recv(100) == b"echo 1\n"
+        assert s.recv(100) == b""
 
 
 def test_p5_restarted_in_place(network):

@@ -110,13 +110,15 @@ static void give_up(struct proxy *p, struct conn *c, const char *why)
 
 /* --- both sides are there -------------------------------------------------------- */
 
-/* What one side's socket will not bring, as it arrived before. */
+/* What one side's socket will not bring, as it arrived before. A server that has
+ * yet to be reached is sent it from the beginning. */
 static int pend(struct relay *r, const struct takeover *t, int to)
 {
 	uint64_t at = t->side[to].from, end = t->side[!to].received;
+	bool over = t->conn->side[to].known && t->side[to].fd < 0;
 	const uint8_t *bytes;
 
-	if (t->side[to].fd < 0 || at >= end)
+	if (over || at >= end)
 		return 0;
 	if (track_bytes(&t->conn->side[!to].track, at, &bytes) < end - at)
 		return -EIO; /* never: it is kept until it is acknowledged */
@@ -127,9 +129,8 @@ static bool finish(struct proxy *p, struct takeover *t)
 {
 	struct conn *c = t->conn;
 	struct relay *r = relay_new(&p->relays, c);
-	bool server = c->side[SERVER].known;
 
-	if (!r || pend(r, t, CLIENT) || (server && pend(r, t, SERVER))) {
+	if (!r || pend(r, t, CLIENT) || pend(r, t, SERVER)) {
 		if (r)
 			relay_abandon(&p->relays, r);
 		give_up(p, c, "what has arrived is not there any more");
@@ -144,7 +145,7 @@ static bool finish(struct proxy *p, struct takeover *t)
 	unlink_takeover(p, t);
 	c->relay = r;
 	p->count.taken_over++;
-	if (server)
+	if (c->side[SERVER].known)
 		relay_run(&p->relays, r);
 	else
 		service_connect(&p->service[c->service], c, r);
