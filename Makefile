@@ -72,7 +72,7 @@ AGENT_SRCS := $(wildcard user/lib/agent/*.c)
 LINK_SRCS := $(wildcard user/lib/link/*.c)
 baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS)
 baton-host_SRCS := $(AGENT_SRCS)
-baton-proxy_SRCS := $(LINK_SRCS)
+baton-proxy_SRCS := $(LINK_SRCS) user/libbaton/heartbeat.c
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 
@@ -245,7 +245,7 @@ fmt: ## reformat the sources
 # --- installation -----------------------------------------------------------
 
 MAN := $(wildcard docs/man/*.[1-8])
-UNITS := user/batond/batond.service user/baton-host/baton-host.service
+UNITS := $(wildcard user/*/*.service)
 
 install: all ## install programs, manual pages, units and completion
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR)

@@ -28,6 +28,8 @@ PORT = 8000  # of the service
 ORIGIN = 8080  # of the server
 SOURCE = 110  # the VIP that the proxy speaks from to the server
 OWNER = "role-a"
+APPLICATION = "proxy"
+LIMIT_MS = 100  # of its heartbeat
 PAUSE = 0.1  # s, at most, before the next kill
 
 
@@ -64,12 +66,22 @@ class Proxies(Network):
             host.ns.ip("link", "set", "r0", "up")
             host.ns.address("r0", f"{beside(host)}/24")
 
-    def start(self, config=None, rate=(), recorder=True, **options):
+    def start(self, config=None, rate=(), recorder=True, watched=False,
+              **options):
+        """watched: agents watch their proxies, and the switch moves the owner
+        when one fails."""
+        more = {"application": APPLICATION} if watched else {}
+        self.watched = watched
+        if watched:
+            for host in self.hosts.values():
+                host.agent.stop()
+                host.start_agent(applications=[
+                    {"name": APPLICATION, "limit": f"{LIMIT_MS}ms"}])
         others = [n for n in self.hosts if n != "a"]
         owners = [{"name": OWNER, "host": "a", "standbys": others}]
         services = [
             {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
-             "port": "any", "owners": [OWNER], "recorder": recorder}
+             "port": "any", "owners": [OWNER], "recorder": recorder, **more}
             for f in (4, 6) for what, n in (("web", 10), ("back", SOURCE))]
         super().start(config or self.config(owners, services), **options)
         self.origins = {}
@@ -97,6 +109,8 @@ class Proxies(Network):
         return {
             "node": name, "key": str(self.keys[name]),
             "control": str(self.control(name)),
+            **({"application": APPLICATION, "heartbeats": str(host.heartbeats)}
+               if self.watched else {}),
             "agent": str(host.pins),
             "address": beside(host),
             "peers": [{"name": n, "key": self.public[n],

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "baton/heartbeat.h"
 #include "lib/yaml.h"
 
 #define TEXT_(x) #x
@@ -103,6 +104,9 @@ static const struct yaml_field proxy_fields[] = {
 	PROXY(key, "key", STRING, .needed = has_peers, .check = check_path),
 	PROXY(agent, "agent", STRING, .unset = "/sys/fs/bpf/baton-host",
 	      .check = check_path),
+	PROXY(application, "application", STRING),
+	PROXY(heartbeats, "heartbeats", STRING,
+	      .unset = BATON_HEARTBEAT_SOCKET, .check = check_path),
 	PROXY(control, "control", STRING, .unset = "/run/baton/proxy.sock",
 	      .check = check_path),
 	PROXY(address, "address", ADDRESS, .needed = has_peers),

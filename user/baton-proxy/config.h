@@ -65,6 +65,8 @@ struct config {
 	char node[BATON_LINK_NAME_LEN];
 	char *key; /* path of this node's; NULL: there are no peers */
 	char *agent; /* bpffs directory of baton-host */
+	char *application; /* as which the agent watches it; NULL: not */
+	char *heartbeats; /* path of the agent's socket for that */
 	char *control; /* path of the control socket */
 	struct addr address; /* where peers connect to */
 	uint16_t port;

@@ -358,9 +358,13 @@ static int run(const struct config *config)
 		log_error("%s", *why ? why : strerror(-err));
 		return FAILED;
 	}
+	if (config->application)
+		heartbeat_start(&proxy.heartbeat, proxy.loop,
+				config->application, config->heartbeats);
 	log_notice("baton-proxy " BATON_VERSION " is ready; %zu services",
 		   config->nr_services);
 	uv_run(proxy.loop, UV_RUN_DEFAULT);
+	heartbeat_stop(&proxy.heartbeat);
 	control_close(&proxy);
 	return DONE;
 }

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "heartbeat.h"
 #include "lib/link/link.h"
 #include "message.h"
 #include "ownership.h"
@@ -97,6 +98,7 @@ struct proxy {
 	uv_timer_t takeover_timer;
 	uv_timer_t sweep, fresh;
 
+	struct heartbeat heartbeat;
 	struct jsonserver *control;
 	uint64_t started; /* ns */
 	struct counters count;
