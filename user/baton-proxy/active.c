@@ -104,7 +104,7 @@ static struct side *find_side(struct proxy *p, const struct segment *s,
 		p->count.refused++;
 		return NULL;
 	}
-	c = replica_add(&p->replica, (*service)->index, &s->tuple);
+	c = replica_open(&p->replica, (*service)->index, &s->tuple);
 	if (!c)
 		return NULL;
 	c->synced = p->guardian && !(*service)->syncing;

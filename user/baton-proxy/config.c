@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "baton/heartbeat.h"
+#include "baton/probe.h"
 #include "lib/yaml.h"
 
 #define TEXT_(x) #x
@@ -45,6 +46,13 @@ static const struct yaml_word policy_words[] = {
 	{ 0 },
 };
 
+static const struct yaml_word header_words[] = {
+#define X(name, label) { label, PROXY_HEADER_##name },
+	PROXY_HEADERS(X)
+#undef X
+	{ 0 },
+};
+
 static const struct yaml_word on_loss_words[] = {
 #define X(name, label) { label, ON_LOSS_##name },
 	ON_LOSSES(X)
@@ -69,6 +77,8 @@ static const struct yaml_field service_fields[] = {
 		.check = check_unicast),
 	SERVICE(on_loss, "on_standby_loss", ENUM, .unset = "go-on",
 		.words = on_loss_words),
+	SERVICE(header, "proxy_protocol", ENUM, .unset = "off",
+		.words = header_words),
 	SERVICE(connections, "connections", INT, .unset = "10000", .min = 1,
 		.max = 1000000),
 	{ 0 },
@@ -183,6 +193,11 @@ static int check(struct config *c, const char *file, struct config_errors *e)
 	for (size_t i = 0; i < c->nr_services; i++)
 		check_service(c, i, file, e);
 	return e->count ? -EINVAL : 0;
+}
+
+uint32_t config_service_tag(const struct config_service *s)
+{
+	return baton_tag(s->name) + s->header;
 }
 
 int config_read(struct config *c, const char *path, struct config_errors *e)

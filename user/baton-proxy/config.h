@@ -13,6 +13,7 @@
 #include "lib/addr.h"
 #include "lib/config_errors.h"
 #include "lib/link/link_key.h"
+#include "proxy_header.h"
 #include "replica.h"
 
 /* X(NAME, label): when received data is acknowledged to its sender (row P2) */
@@ -49,6 +50,7 @@ struct config_service {
 	uint32_t connections; /* at most */
 	enum policy policy;
 	enum on_loss on_loss;
+	enum proxy_header header;
 	int line;
 };
 
@@ -77,6 +79,10 @@ struct config {
 	size_t nr_services;
 	int line;
 };
+
+/* By which proxies know a service from others: its name, and whatever must be
+ * the same on all of them lest the streams differ. */
+uint32_t config_service_tag(const struct config_service *s);
 
 /* 0, or a negative errno with at least one message. Free in both cases. */
 int config_read(struct config *c, const char *path, struct config_errors *e);

@@ -28,7 +28,7 @@ static int64_t put_to(struct link_peer *peer, struct service *s,
 				      .epoch = s->epoch };
 	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)body, len } };
 
-	head.service = htonl(baton_tag(s->config->name));
+	head.service = htonl(config_service_tag(s->config));
 	s->proxy->count.messages++;
 	return link_send(peer, &f, iov, 2);
 }

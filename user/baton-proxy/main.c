@@ -188,6 +188,15 @@ static void on_relay_end(struct relay *r, bool failed)
 		c->relay = NULL;
 }
 
+static size_t greeting(const struct replica *replica, uint16_t service,
+		       const struct tuple *client,
+		       uint8_t bytes[REPLICA_GREETING_MAX])
+{
+	(void)replica;
+	return proxy_header_make(proxy.config->services[service].header, client,
+				 bytes);
+}
+
 /* The relay ends by what its sockets say. */
 static void on_gone(struct replica *replica, struct conn *c)
 {
@@ -319,6 +328,7 @@ static int start(struct proxy *p, char *why)
 	randombytes_buf(&seed, sizeof(seed));
 	err = replica_init(&p->replica, seed);
 	p->replica.on_gone = on_gone;
+	p->replica.greeting = greeting;
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
 	err = err ?: open_protection(p, why);

@@ -228,6 +228,7 @@ struct conn *message_take_conn(struct replica *r, uint16_t service,
 	struct tuple client, server;
 	struct side *old;
 	struct conn *c;
+	uint8_t greeting[REPLICA_GREETING_MAX];
 	bool known[NR_SIDES];
 	int err;
 
@@ -245,6 +246,8 @@ struct conn *message_take_conn(struct replica *r, uint16_t service,
 		return NULL;
 	}
 	c->side[CLIENT].known = false; /* which take_side() sets for itself */
+	c->side[CLIENT].track.prefix =
+		replica_greeting(r, service, &client, greeting);
 	err = take_side(&c->side[CLIENT], &client, &known[CLIENT], &rest);
 	c->side[CLIENT].known = true;
 	if (!err)
@@ -273,7 +276,7 @@ static int take_in(struct replica *r, uint16_t service, const uint8_t *packet,
 		return -EBADMSG;
 	side = replica_find(r, &s.tuple);
 	if (!side && (s.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN) {
-		struct conn *c = replica_add(r, service, &s.tuple);
+		struct conn *c = replica_open(r, service, &s.tuple);
 
 		side = c ? &c->side[CLIENT] : NULL;
 		if (!c)

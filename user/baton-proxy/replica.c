@@ -94,6 +94,29 @@ struct conn *replica_add(struct replica *r, uint16_t service,
 	return c;
 }
 
+size_t replica_greeting(const struct replica *r, uint16_t service,
+			const struct tuple *client,
+			uint8_t bytes[REPLICA_GREETING_MAX])
+{
+	return r->greeting ? r->greeting(r, service, client, bytes) : 0;
+}
+
+struct conn *replica_open(struct replica *r, uint16_t service,
+			  const struct tuple *client)
+{
+	struct conn *c = replica_add(r, service, client);
+	uint8_t bytes[REPLICA_GREETING_MAX];
+	size_t length;
+
+	if (!c)
+		return NULL;
+	length = replica_greeting(r, service, client, bytes);
+	if (!track_prefix(&c->side[CLIENT].track, bytes, length))
+		return c;
+	replica_remove(r, c);
+	return NULL;
+}
+
 int replica_pair(struct replica *r, struct conn *c, const struct tuple *server)
 {
 	if (c->side[SERVER].known)

@@ -48,6 +48,7 @@ static inline struct side *side_other(struct side *s)
 }
 
 #define REPLICA_SERVICES 64
+#define REPLICA_GREETING_MAX 128
 
 /* Bytes that an owner keeps for one side; a segment for which there is no more
  * room is to be dropped, and its sender will repeat it. A standby learns a
@@ -62,6 +63,11 @@ struct replica {
 	struct conn *conns[REPLICA_SERVICES];
 	uint32_t nr[REPLICA_SERVICES];
 	uint32_t max; /* connections of a service */
+	/* What the server is told before the client's first byte: the length.
+	 * NULL: nothing. */
+	size_t (*greeting)(const struct replica *r, uint16_t service,
+			   const struct tuple *client,
+			   uint8_t bytes[REPLICA_GREETING_MAX]);
 	/* A connection is about to be forgotten. */
 	void (*on_gone)(struct replica *r, struct conn *c);
 };
@@ -71,7 +77,16 @@ void replica_free(struct replica *r);
 
 struct side *replica_find(const struct replica *r, const struct tuple *t);
 
-/* A connection from this client; NULL: no memory, or more than `max`. */
+/* A connection from this client whose SYN comes next; NULL: no memory, or more
+ * than `max`. */
+struct conn *replica_open(struct replica *r, uint16_t service,
+			  const struct tuple *client);
+
+size_t replica_greeting(const struct replica *r, uint16_t service,
+			const struct tuple *client,
+			uint8_t bytes[REPLICA_GREETING_MAX]);
+
+/* The same, but all that is known of it, its greeting included, comes next. */
 struct conn *replica_add(struct replica *r, uint16_t service,
 			 const struct tuple *client);
 

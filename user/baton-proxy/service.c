@@ -134,6 +134,15 @@ static void refuse(int fd)
 	close(fd);
 }
 
+/* Before the client's first byte the server is told who it is. */
+static int greet(struct service *s, struct relay *r, const struct tuple *client)
+{
+	uint8_t header[PROXY_HEADER_MAX];
+	size_t length = proxy_header_make(s->config->header, client, header);
+
+	return relay_pend(r, SERVER, header, length);
+}
+
 static void take_client(struct service *s, int fd)
 {
 	struct proxy *p = s->proxy;
@@ -142,17 +151,20 @@ static void take_client(struct service *s, int fd)
 	struct relay *r;
 	struct tuple t;
 
+	if (tuple_of(fd, &t)) { /* it is over already */
+		refuse(fd);
+		return;
+	}
 	if (is_protected(s)) {
-		if (!tuple_of(fd, &t))
-			side = replica_find(&p->replica, &t);
-		if (!side) { /* it is over already */
+		side = replica_find(&p->replica, &t);
+		if (!side) {
 			refuse(fd);
 			return;
 		}
 		c = side_conn(side);
 	}
 	r = relay_new(&p->relays, c);
-	if (!r || socket_prepare(fd) ||
+	if (!r || socket_prepare(fd) || greet(s, r, &t) ||
 	    relay_set(&p->relays, r, CLIENT, fd, false)) {
 		if (r)
 			relay_end(&p->relays, r, true);

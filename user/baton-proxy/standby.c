@@ -16,7 +16,7 @@ static struct service *service_of(struct proxy *p, uint32_t owner,
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		struct service *s = &p->service[i];
 
-		if (s->tag == owner && baton_tag(s->config->name) == name)
+		if (s->tag == owner && config_service_tag(s->config) == name)
 			return s;
 	}
 	return NULL;

@@ -215,6 +215,12 @@ const uint8_t *track_range_bytes(const struct track *t,
 	return place(t, r->start);
 }
 
+int track_prefix(struct track *t, const uint8_t *bytes, uint32_t length)
+{
+	t->prefix = length;
+	return track_append(t, bytes, length);
+}
+
 /* --- the handshake --------------------------------------------------------- */
 
 /* What the second SYN does not repeat is not agreed upon; scaling holds for
@@ -238,7 +244,7 @@ static enum track_verdict open_in(struct track *t, const struct segment *s)
 {
 	bool second = s->flags & SEGMENT_ACK;
 
-	if (t->answered || (t->opened_in && t->seq_in == s->seq))
+	if (t->answered || (t->opened_in && t->seq_in == s->seq - t->prefix))
 		return TRACK_NOTHING; /* said again, or by somebody else */
 	if (second && (!t->opened_out || s->ack != t->seq_out + 1))
 		return TRACK_NOTHING;
@@ -246,7 +252,7 @@ static enum track_verdict open_in(struct track *t, const struct segment *s)
 		t->opened_out = false; /* that was an answer to another SYN */
 	t->opened_in = true;
 	t->answered = second;
-	t->seq_in = s->seq;
+	t->seq_in = s->seq - t->prefix;
 	t->mss_in = s->mss;
 	agree(t, s, &t->scale_in, &t->scale_out);
 	t->window = t->window_max = s->window;
@@ -265,7 +271,7 @@ void track_out(struct track *t, const struct segment *s)
 	}
 	if (!(s->flags & SEGMENT_SYN) || t->answered)
 		return;
-	if (second && (!t->opened_in || s->ack != t->seq_in + 1))
+	if (second && (!t->opened_in || s->ack != t->seq_in + t->prefix + 1))
 		return;
 	t->opened_out = true;
 	t->seq_out = s->seq;

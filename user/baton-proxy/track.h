@@ -34,9 +34,14 @@ struct track_range {
 };
 
 struct track {
+	/* Bytes of the stream that are not the other end's: the proxy has put
+	 * them in front (track_prefix()). */
+	uint32_t prefix;
+
 	/* Of the SYNs. `opened_in`, `opened_out`: the other end's, ours is
 	 * known. */
-	uint32_t seq_in, seq_out; /* initial sequence numbers */
+	uint32_t seq_in, seq_out; /* initial sequence numbers; theirs less
+				   * `prefix`, so that positions fit */
 	uint16_t mss_in, mss_out; /* that they offered; 0: none */
 	uint8_t scale_in, scale_out; /* SEGMENT_NO_SCALE: no scaling */
 	bool opened_in, opened_out;
@@ -89,6 +94,9 @@ void track_free(struct track *t); /* what it holds beside itself */
  */
 enum track_verdict track_in(struct track *t, const struct segment *s,
 			    uint64_t sent, bool ended);
+
+/* Before the SYN: what this side's stream begins with. 0 or -ENOMEM. */
+int track_prefix(struct track *t, const uint8_t *bytes, uint32_t length);
 
 /* A SYN, a SYN with ACK, or a RST of ours that leaves; others tell nothing. */
 void track_out(struct track *t, const struct segment *s);
