@@ -349,3 +349,73 @@ int segment_build(const struct segment *s, void *packet, size_t size)
 	put16(at + ip_len + 16, tcp_sum(&o));
 	return ip_len + tcp_len;
 }
+
+/* --- changing -------------------------------------------------------------- */
+
+/* The checksum of IPv4's header; IPv6 has none. */
+static void sum_ip(uint8_t *at, const struct outer *o)
+{
+	if (o->family != 4)
+		return;
+	put16(at + 10, 0);
+	put16(at + 10, fold(sum(0, at, o->tcp - at)));
+}
+
+/* No-operations instead of a SACK option: the header stays as long as it is. */
+static void blot_sack(uint8_t *at, size_t left)
+{
+	while (left && *at != OPTION_END) {
+		uint8_t len = *at == OPTION_NOP ? 1 : left < 2 ? 0 : at[1];
+
+		if (!len || len > left || (len == 1 && *at != OPTION_NOP))
+			return;
+		if (*at == OPTION_SACK)
+			memset(at, OPTION_NOP, len);
+		at += len;
+		left -= len;
+	}
+}
+
+void segment_set_ack(void *packet, size_t len, uint32_t ack, uint16_t window,
+		     bool sack)
+{
+	uint8_t *at = packet, *tcp;
+	struct outer o;
+
+	if (read_outer(&o, packet, len))
+		return;
+	tcp = at + (o.tcp - at);
+	put32(tcp + 8, ack);
+	put16(tcp + 14, window);
+	if (!sack)
+		blot_sack(tcp + TCP_HEADER, (tcp[12] >> 4) * 4 - TCP_HEADER);
+	put16(tcp + 16, 0);
+	put16(tcp + 16, tcp_sum(&o));
+	sum_ip(at, &o);
+}
+
+int segment_strip(void *to, size_t size, const void *packet, size_t len)
+{
+	const uint8_t *from = packet;
+	uint8_t *at = to, *tcp;
+	size_t ip, header;
+	struct outer o;
+
+	if (read_outer(&o, packet, len))
+		return -EBADMSG;
+	ip = o.tcp - from;
+	header = (o.tcp[12] >> 4) * 4;
+	if (ip + header > size)
+		return -EMSGSIZE;
+	memcpy(at, packet, ip + header);
+	tcp = at + ip;
+	put32(tcp + 4, get32(tcp + 4) + (o.len - header) +
+			       !!(tcp[13] & (SEGMENT_SYN | SEGMENT_FIN)));
+	tcp[13] &= SEGMENT_ACK | SEGMENT_ECE;
+	put16(tcp + 18, 0); /* nothing is urgent */
+	if (o.family == 4)
+		put16(at + 2, ip + header);
+	else
+		put16(at + 4, ip - sizeof(struct ip6_hdr) + header);
+	return ip + header;
+}

@@ -82,6 +82,24 @@ bool segment_is_sound(const void *packet, size_t len);
  */
 int segment_build(const struct segment *s, void *packet, size_t size);
 
+/*
+ * The acknowledgement in such a packet, and the window as in the header, become
+ * these; all of its checksum is made anew. What would tell more than that, its
+ * SACK option, is blotted out unless `sack`. It must be one that segment_parse()
+ * takes.
+ */
+void segment_set_ack(void *packet, size_t len, uint32_t ack, uint16_t window,
+		     bool sack);
+
+#define SEGMENT_HEADERS_REST 140 /* both with options or extensions */
+
+/*
+ * What is left of an outgoing packet when it only acknowledges: its headers,
+ * with all options, and the sequence number that follows it. Checksums are not
+ * set: segment_set_ack() does that. The length; -EMSGSIZE: it does not fit.
+ */
+int segment_strip(void *to, size_t size, const void *packet, size_t len);
+
 /* a is before b on the circle of sequence numbers (RFC 9293, section 3.4). */
 static inline bool seq_before(uint32_t a, uint32_t b)
 {
