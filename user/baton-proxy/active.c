@@ -125,7 +125,7 @@ static bool is_news(const struct side *side, const struct segment *s,
 static bool must_wait(const struct service *service, const struct segment *s,
 		      bool was_open)
 {
-	if (service->config->policy != POLICY_STORED)
+	if (!policy_holds(service->config->policy))
 		return false;
 	return s->length || !was_open ||
 	       s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
@@ -189,6 +189,12 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 		p->count.no_room++;
 		queue_drop(&p->in, q->id);
 		return;
+	}
+	if (policy_clamps(service->config->policy)) {
+		if (side->which == SERVER)
+			withhold_advance(p, c);
+		else if (verdict == TRACK_NOTHING)
+			withhold_asked(p, c, s);
 	}
 	/* what tells nothing new is stored with what was sent before */
 	if (stored && verdict == TRACK_TAKEN && is_news(side, s, was_open)) {
@@ -284,6 +290,9 @@ static void take_out(struct proxy *p, struct service *service,
 		else if (!stored ||
 			 queue_wait(&p->out, q->id, p->sent, may_go(service)))
 			queue_accept(&p->out, q->id);
+	} else if (side->which == CLIENT &&
+		   policy_clamps(service->config->policy)) {
+		withhold_out(p, c, s, q);
 	} else {
 		queue_accept(&p->out, q->id);
 	}

@@ -20,7 +20,8 @@
 #define POLICIES(X)                                                            \
 	X(NONE, "none") /* at once: nothing survives this proxy */             \
 	X(SENT, "sent") /* when it is on its way to the standby */             \
-	X(STORED, "stored") /* when the standby has it in memory */
+	X(STORED, "stored") /* when the standby has it in memory */            \
+	X(RELAYED, "relayed") /* and the server has acknowledged it */
 
 enum policy {
 #define X(name, label) POLICY_##name,
@@ -40,6 +41,18 @@ enum on_loss {
 #undef X
 		NR_ON_LOSSES,
 };
+
+/* Each policy promises what those before it do, and more. */
+static inline bool policy_holds(enum policy p)
+{
+	return p >= POLICY_STORED;
+}
+
+/* Acknowledgements to the client are withheld on their way out, as well. */
+static inline bool policy_clamps(enum policy p)
+{
+	return p >= POLICY_RELAYED;
+}
 
 struct config_service {
 	char name[BATON_NAME_LEN];

@@ -358,3 +358,18 @@ size_t probe_send(const struct probe_sockets *p, const struct segment *list,
 	}
 	return sent;
 }
+
+int probe_send_packet(const struct probe_sockets *p, const struct tuple *tuple,
+		      const void *packet, size_t len)
+{
+	struct addr a = { .family = tuple->family };
+	struct sockaddr_storage to;
+	socklen_t to_len;
+
+	memcpy(a.word, tuple->remote, sizeof(a.word));
+	to_len = addr_sockaddr(&a, 0, &to);
+	return sendto(tuple->family == 4 ? p->fd4 : p->fd6, packet, len,
+		      MSG_DONTWAIT, (struct sockaddr *)&to, to_len) < 0
+		       ? -errno
+		       : 0;
+}

@@ -131,4 +131,9 @@ void probe_sockets_close(struct probe_sockets *p);
 size_t probe_send(const struct probe_sockets *p, const struct segment *list,
 		  size_t n, int *error);
 
+/* One that is a packet already, with its checksums, to the remote end of a
+ * tuple. 0 or a negative errno. */
+int probe_send_packet(const struct probe_sockets *p, const struct tuple *tuple,
+		      const void *packet, size_t len);
+
 #endif

@@ -4,6 +4,7 @@
  *
  *   active.c    packets of protected connections on their way: they change the
  *               replica, go to the standby, and wait for its word
+ *   withhold.c  what leaves to a client acknowledges no more than is done
  *   guard.c     which peer is the standby, and bringing it up to date
  *   standby.c   what an owner says on the link: it changes the replica
  *   takeover.c  connections of the replica become sockets
@@ -55,6 +56,10 @@ struct service {
 	X(lost, "connections that could not be taken over")                    \
 	X(unconfirmed, "packets that went on without a standby")               \
 	X(held, "packets that waited for the standby")                         \
+	X(clamped, "packets to clients that acknowledge less than the kernel") \
+	X(withheld, "acknowledgements that clients were not told of yet")      \
+	X(caught_up, "acknowledgements to clients for what was done later")    \
+	X(asked, "clients that repeated what is not done yet")                 \
 	X(silenced, "packets of connections that another host plays")          \
 	X(no_room, "packets dropped for lack of room")                         \
 	X(messages, "messages to the standby")                                 \
@@ -116,6 +121,15 @@ void active_release(struct proxy *p, uint64_t sequence);
 /* The kernel of this host has become the owner's, or is it no more. */
 struct service *active_service(struct proxy *p, const struct tuple *t,
 			       int *which);
+
+/* --- withhold.c --- */
+/* A packet that leaves to a client of a service that clamps: its verdict. */
+void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
+		  const struct queued *q);
+/* The client repeats what has arrived. */
+void withhold_asked(struct proxy *p, struct conn *c, const struct segment *s);
+/* More of what the client has sent may be done now. */
+void withhold_advance(struct proxy *p, struct conn *c);
 
 /* --- guard.c --- */
 void guard_up(struct proxy *p, struct link_peer *peer);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "lib/why.h"
 
@@ -198,6 +199,32 @@ void queue_accept(struct queue *q, uint32_t id)
 void queue_drop(struct queue *q, uint32_t id)
 {
 	give(q, NFQNL_MSG_VERDICT, id, NF_DROP);
+}
+
+void queue_accept_changed(struct queue *q, const struct queued *one)
+{
+	static const uint8_t zero[MNL_ALIGNTO];
+	const struct nfqnl_msg_verdict_hdr v = { htonl(NF_ACCEPT),
+						 htonl(one->id) };
+	struct nlattr payload = { .nla_len = MNL_ATTR_HDRLEN + one->len,
+				  .nla_type = NFQA_PAYLOAD };
+	char buffer[64];
+	struct nlmsghdr *n = message(q, buffer, NFQNL_MSG_VERDICT, 0);
+	struct iovec iov[] = {
+		{ n, 0 },
+		{ &payload, sizeof(payload) },
+		{ one->packet, one->len },
+		{ (void *)zero, MNL_ALIGN(one->len) - one->len },
+	};
+
+	mnl_attr_put(n, NFQA_VERDICT_HDR, sizeof(v), &v);
+	iov[0].iov_len = n->nlmsg_len;
+	for (int i = 1; i < 4; i++)
+		n->nlmsg_len += iov[i].iov_len;
+	/* a packet of which the answer is lost waits until the queue is closed;
+	 * its sender repeats it */
+	if (writev(queue_fd(q), iov, 4) < 0)
+		queue_drop(q, one->id);
 }
 
 static int grow(struct queue *q)

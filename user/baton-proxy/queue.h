@@ -15,7 +15,7 @@
 /* A packet of which the verdict is to be given. */
 struct queued {
 	uint32_t id;
-	const uint8_t *packet; /* from its IP header on */
+	uint8_t *packet; /* from its IP header on; may be written to */
 	size_t len;
 	bool verified; /* the checksum is known to be right */
 };
@@ -50,6 +50,8 @@ bool queue_read(struct queue *q, queue_fn *each, void *arg, unsigned int most);
 
 void queue_accept(struct queue *q, uint32_t id);
 void queue_drop(struct queue *q, uint32_t id);
+/* Let it go as it is now. */
+void queue_accept_changed(struct queue *q, const struct queued *one);
 
 /* Wait for the standby's word. 0 or -ENOMEM. */
 int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go);

@@ -146,6 +146,7 @@ void replica_remove(struct replica *r, struct conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	r->nr[c->service]--;
+	free(c->clamp);
 	free(c);
 }
 
@@ -167,6 +168,20 @@ enum track_verdict replica_in(struct side *side, const struct segment *s,
 	return verdict;
 }
 
+struct clamp_limit replica_limit(const struct conn *c)
+{
+	const struct track *client = &c->side[CLIENT].track;
+	const struct track *server = &c->side[SERVER].track;
+	/* its FIN is done when the server has acknowledged ours */
+	bool end = client->end_in && server->end_acked;
+
+	return (struct clamp_limit){
+		.ack = client->seq_in + 1 + (uint32_t)server->acked + end,
+		.una = track_next_out(client),
+		.scale = client->scale_out,
+	};
+}
+
 bool replica_is_over(const struct conn *c)
 {
 	const struct side *server = &c->side[SERVER];
@@ -179,6 +194,7 @@ bool replica_is_over(const struct conn *c)
 
 size_t replica_memory(const struct conn *c)
 {
-	return sizeof(*c) + track_memory(&c->side[CLIENT].track) +
+	return sizeof(*c) + (c->clamp ? sizeof(*c->clamp) : 0) +
+	       track_memory(&c->side[CLIENT].track) +
 	       track_memory(&c->side[SERVER].track);
 }

@@ -8,6 +8,7 @@
 #ifndef BATON_PROXY_REPLICA_H
 #define BATON_PROXY_REPLICA_H
 
+#include "clamp.h"
 #include "track.h"
 
 enum { CLIENT, SERVER, NR_SIDES };
@@ -35,6 +36,8 @@ struct conn {
 	uint64_t touched; /* ns, when something last arrived */
 	void *relay; /* the proxy's own, while it has sockets */
 	void *takeover; /* while its sockets are being made anew */
+	struct clamp *clamp; /* what leaves to the client; NULL: nothing yet, or
+			      * its policy does not withhold there */
 };
 
 static inline struct conn *side_conn(struct side *s)
@@ -105,6 +108,10 @@ void replica_clear(struct replica *r, uint16_t service);
  */
 enum track_verdict replica_in(struct side *side, const struct segment *s,
 			      uint32_t room);
+
+/* How far the client's stream is done, if it is done when the server has
+ * acknowledged it; and that, as a limit for what leaves to the client. */
+struct clamp_limit replica_limit(const struct conn *c);
 
 /* Have both sides nothing to say any more? Then it can be removed. */
 bool replica_is_over(const struct conn *c);

@@ -14,6 +14,9 @@
 #define CHAIN_IN "BATON-PROXY-IN"
 #define CHAIN_OUT "BATON-PROXY-OUT"
 
+/* A connection's first word of a kernel, and its last */
+#define LAST_WORDS "! --tcp-flags SYN,FIN,RST NONE "
+
 struct family {
 	uint8_t version;
 	const char *iptables, *restore;
@@ -74,10 +77,11 @@ static void write_service(FILE *out, const struct config *c,
 			"--queue-num %u\n",
 			vip, s->port, c->queue);
 		fprintf(out,
-			"-A " CHAIN_OUT " -p tcp -s %s --sport %u ! "
-			"--tcp-flags SYN,FIN,RST NONE -j NFQUEUE "
+			"-A " CHAIN_OUT " -p tcp -s %s --sport %u %s-j NFQUEUE "
 			"--queue-num %u\n",
-			vip, s->port, c->queue + 1);
+			vip, s->port,
+			policy_clamps(s->policy) ? "" : LAST_WORDS,
+			c->queue + 1);
 	}
 	if (s->source.family == family) {
 		fprintf(out,
@@ -86,9 +90,9 @@ static void write_service(FILE *out, const struct config *c,
 			source, addr_format(&s->server, vip), s->server_port,
 			c->queue);
 		fprintf(out,
-			"-A " CHAIN_OUT " -p tcp -s %s -d %s --dport %u ! "
-			"--tcp-flags SYN,FIN,RST NONE -j NFQUEUE "
-			"--queue-num %u\n",
+			"-A " CHAIN_OUT " -p tcp -s %s -d %s --dport "
+					"%u " LAST_WORDS "-j NFQUEUE "
+							 "--queue-num %u\n",
 			source, addr_format(&s->server, vip), s->server_port,
 			c->queue + 1);
 	}

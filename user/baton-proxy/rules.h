@@ -2,7 +2,8 @@
 /*
  * The packet filter's rules that bring packets of protected connections into
  * the queues: what comes in into the first, SYN, FIN and RST that go out into
- * the second. A proxy that dies leaves them, and so its kernel says nothing
+ * the second, and with policies that withhold acknowledgements all that goes out
+ * to clients. A proxy that dies leaves them, and so its kernel says nothing
  * that the proxy did not mean; the next one adopts them.
  *
  * They are made with iptables-legacy(8): not every kernel has nftables' queue.
