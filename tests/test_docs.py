@@ -44,6 +44,13 @@ MAPS = xmacro("include/baton/abi.h", "BATON_MAPS", 0)
 HOST_MAPS = xmacro("include/baton/host.h", "BATON_HOST_MAPS", 0)
 
 
+def test_every_counter_of_the_proxy_is_explained():
+    counters = xmacro("user/baton-proxy/proxy.h", "PROXY_COUNTERS", 0)
+    page = read("docs/man/baton-proxy.8").partition(".Sh COUNTERS")[2]
+    lines = re.findall(r"^\.It Cm (.*)", page.partition(".Sh ")[0], re.M)
+    assert {w for line in lines for w in line.split(" , ")} == counters
+
+
 # --- docs/p4.md, docs/maps.md ------------------------------------------------
 
 def test_every_reason_has_its_place_in_p4():

@@ -75,6 +75,8 @@ def test_p2_standby_that_is_behind(network):
     network.start_proxies(policy="sent")
     s = Stream(network)
     s.echo(1)
+    wait_until(lambda: not only_connection(network)["behind_bytes"],
+               "the standby has all of it")
     network.proxies["b"].popen.send_signal(signal.SIGSTOP)
     s.echo(2)
     c = only_connection(network)

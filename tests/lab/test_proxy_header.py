@@ -79,6 +79,15 @@ def test_p1_the_server_knows_its_client(network, version, family):
     assert client.answer() == client.expected
 
 
+def test_p3_relayed(network):
+    """The greeting is not the client's, and shifts nothing that it is told."""
+    network.start_proxies(policy="relayed", **{"proxy-protocol": "v1"})
+    client = Client(network.client_socket())
+    for _ in range(10):
+        client.ask()
+        assert client.answer() == client.expected
+
+
 def test_p1_unprotected(network):
     network.start_proxy("a", policy="none", **{"proxy-protocol": "v2"})
     client = Client(network.client_socket())

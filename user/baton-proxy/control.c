@@ -16,7 +16,7 @@ struct protection service_protection(const struct service *s)
 		.standby = p->guardian,
 		.complete = p->guardian && !s->fresh && !s->syncing &&
 			    !s->snapshot_end,
-		.withheld = s->config->policy == POLICY_STORED,
+		.withheld = policy_holds(s->config->policy),
 		.acked = p->acked,
 	};
 }

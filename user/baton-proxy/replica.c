@@ -172,11 +172,14 @@ struct clamp_limit replica_limit(const struct conn *c)
 {
 	const struct track *client = &c->side[CLIENT].track;
 	const struct track *server = &c->side[SERVER].track;
-	/* its FIN is done when the server has acknowledged ours */
+	/* its FIN is done when the server has acknowledged ours; what it is
+	 * greeted with is not the client's */
 	bool end = client->end_in && server->end_acked;
+	uint64_t done = server->acked > client->prefix ? server->acked
+						       : client->prefix;
 
 	return (struct clamp_limit){
-		.ack = client->seq_in + 1 + (uint32_t)server->acked + end,
+		.ack = client->seq_in + 1 + (uint32_t)done + end,
 		.una = track_next_out(client),
 		.scale = client->scale_out,
 	};

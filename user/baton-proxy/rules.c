@@ -91,8 +91,8 @@ static void write_service(FILE *out, const struct config *c,
 			c->queue);
 		fprintf(out,
 			"-A " CHAIN_OUT " -p tcp -s %s -d %s --dport "
-					"%u " LAST_WORDS "-j NFQUEUE "
-							 "--queue-num %u\n",
+			"%u " LAST_WORDS "-j NFQUEUE "
+			"--queue-num %u\n",
 			source, addr_format(&s->server, vip), s->server_port,
 			c->queue + 1);
 	}
