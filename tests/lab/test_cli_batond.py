@@ -38,6 +38,25 @@ def data(baton, *words):
     return json.loads(baton("-j", *words).stdout)
 
 
+def test_k5_plan(baton):
+    """Who would take over, whoever dies; nothing moves for having asked.
+    (Before anything is moved: a guard would keep it.)"""
+    before = data(baton, "owner", "show")
+    lines = baton("owner", "plan").stdout.splitlines()
+    assert lines[:4] == ["if a died:", "  web-a -> b  (0 flows)",
+                         "if b died:", "  web-b -> a  (0 flows)"]
+    assert "these would be too many:" in lines[5]
+    assert lines[6] == "if a and b died at once:"
+    assert lines[7].startswith("  web-a stays, without a host: ")
+    named = baton("owner", "plan", "a", "b").stdout.splitlines()
+    assert named == lines[6:]
+    assert baton("owner", "plan", "wombat", check=False).returncode == 1
+    after = data(baton, "owner", "show")
+    for owner in before + after:
+        owner.pop("moved_ms")
+    assert before == after
+
+
 @pytest.mark.parametrize("words, missing", [
     ("service show", ()),
     ("owner show", ("MOVED", "STANDBYS", "HELD")),

@@ -146,7 +146,7 @@ def agent(lab, network, batond):
 
 def test_page_is_understood():
     assert {"move", "service", "host", "bfd", "owner", "event", "reason",
-            "replay", "stats", "traffic", "status"} == set(OBJECTS)
+            "plan", "replay", "stats", "traffic", "status"} == set(OBJECTS)
     assert {"start", "stop", "move", "link_down"} <= set(kinds())
 
 
@@ -190,6 +190,15 @@ def test_moves(batond, agent):
     compare([OBJECTS["move"]], moves, "move")
     compare([OBJECTS["move"]], batond.control("owner.failback", name="web-a"),
             "move")
+
+
+def test_plan(batond, agent):
+    plan = batond.control("owner.plan")
+    compare(OBJECTS["plan"], plan, "plan")
+    assert plan["one"] and plan["one"][0]["owners"]
+    plan = batond.control("owner.plan", hosts=["a", "b"])
+    assert plan.pop("two") is None
+    compare({"one": OBJECTS["plan"]["one"]}, plan, "plan")
 
 
 def test_replay(batond):

@@ -211,6 +211,22 @@ static int parse_keywords(const struct verb *v, struct words *w, json_t *args,
 	return err;
 }
 
+/* All the words that are left. */
+static int parse_names(struct words *w, json_t *args, char error[COMMAND_ERROR])
+{
+	json_t *names = json_array();
+
+	while (w->nr) {
+		if (json_array_append_new(names, json_string(*w->word))) {
+			json_decref(names);
+			return fail(error, "'%.40s': not valid UTF-8",
+				    *w->word);
+		}
+		next(w);
+	}
+	return set_new(args, "hosts", names, error);
+}
+
 static int parse_first(const struct verb *v, struct words *w, json_t *args,
 		       char error[COMMAND_ERROR])
 {
@@ -227,6 +243,8 @@ static int parse_first(const struct verb *v, struct words *w, json_t *args,
 		if (!w->nr)
 			return 0;
 		return set_new(args, "name", json_string(next(w)), error);
+	case FIRST_NAMES_OPTIONAL:
+		return w->nr ? parse_names(w, args, error) : 0;
 	case FIRST_SECONDS_OPTIONAL:
 		if (!w->nr)
 			return 0;

@@ -17,6 +17,7 @@ enum command_first {
 	FIRST_NOTHING,
 	FIRST_NAME,
 	FIRST_NAME_OPTIONAL,
+	FIRST_NAMES_OPTIONAL, /* "hosts": as many as there are */
 	FIRST_SECONDS_OPTIONAL,
 };
 

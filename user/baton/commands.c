@@ -4,6 +4,7 @@
 #include "command.h"
 #include "flowcmd.h"
 #include "keycmd.h"
+#include "planshow.h"
 #include "proxycmd.h"
 #include "remote.h"
 #include "show.h"
@@ -148,6 +149,14 @@ static const struct verb owner_verbs[] = {
 	  .run = remote_ask,
 	  .request = "owner.failback",
 	  .print = show_moves },
+	{ .name = "plan",
+	  .synopsis = "[HOST ...]",
+	  .help = "who would take over if one host, or any two, died now;\n"
+		  "      HOST: if all of these did",
+	  .first = FIRST_NAMES_OPTIONAL,
+	  .run = remote_ask,
+	  .request = "owner.plan",
+	  .print = show_plan },
 	{ .name = "replay",
 	  .synopsis = "NAME",
 	  .help = "send its host again what it has not acknowledged",

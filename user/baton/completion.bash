@@ -24,7 +24,7 @@ _baton_candidates()
 		case $object in
 		service) echo show add set del help ;;
 		host) echo show add set del drain help ;;
-		owner) echo show add set del failover failback replay capture drain help ;;
+		owner) echo show add set del failover failback plan replay capture drain help ;;
 		flow) echo show set del help ;;
 		event | stats | status) echo show watch help ;;
 		config) echo show help ;;

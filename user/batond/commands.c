@@ -192,6 +192,7 @@ static const struct {
 	{ "owner.failover", failover },
 	{ "owner.failback", failback },
 	{ "owner.replay", replay_owner },
+	{ "owner.plan", show_plan },
 	{ "event.show", show_events },
 	{ "event.watch", show_events },
 	{ "config.show", show_config },
