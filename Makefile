@@ -70,7 +70,10 @@ LIB_SRCS := $(wildcard user/lib/*.c)
 AGENT_SRCS := $(wildcard user/lib/agent/*.c)
 # the link, for those who speak it; its keys, also for who makes them
 LINK_SRCS := $(wildcard user/lib/link/*.c)
-baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS)
+# files of what the recorder holds
+CAPTURE_SRCS := $(wildcard user/lib/capture/*.c)
+baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS) $(CAPTURE_SRCS)
+batond_SRCS := $(CAPTURE_SRCS)
 baton-host_SRCS := $(AGENT_SRCS)
 baton-proxy_SRCS := $(LINK_SRCS) user/libbaton/heartbeat.c
 link_SRCS := $(LINK_SRCS)

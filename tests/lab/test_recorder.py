@@ -14,6 +14,7 @@ import struct
 import termios
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -240,6 +241,34 @@ def test_capture(start, tmp_path):
                  if s.key[1] in (f[TCP].sport, f[TCP].dport)]
         assert {"S", "SA", "A"} <= set(flags)
     assert capture("nobody").returncode == 1
+
+
+def test_k2_every_failover_is_kept(start):
+    """Without anybody's order, named in its event, and the oldest go."""
+    network = start("l2", True)
+    kept = network.lab.dir / "batond-state/captures"
+    for i in range(20):
+        (kept / f"200001{i + 1:02}T000000.000000Z-role.pcapng").touch()
+    (kept / "notes.txt").touch()  # somebody's own
+    with connected(network) as senders:
+        _, event = fail(network, senders)
+    file = Path(event["capture"])
+    wait_until(file.exists, "the file is written")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.name.endswith("Z-role.pcapng")
+    sent = [Ether(p.data) for p in pcapng(file.read_bytes())]
+    for s in senders:
+        assert s.lost[-100:] in b"".join(
+            bytes(f[TCP].payload) for f in sent if f[TCP].sport == s.key[1])
+    files = sorted(f.name for f in kept.iterdir())
+    assert len(files) == 16 + 1 and file.name in files
+    assert files[0] == "20000106T000000.000000Z-role.pcapng"
+    assert "notes.txt" in files
+    # by hand: no failure
+    last = network.last_event()
+    network.ask("owner.failover", name="role", to="a", force=True)
+    event = network.wait_event("move", last, owner="role", to="a")
+    assert event["capture"] is None
 
 
 def test_while_batond_is_away(start):

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "apps.h"
+#include "captures.h"
 #include "cluster.h"
 #include "config.h"
 #include "dataplane.h"
@@ -142,6 +143,7 @@ struct batond {
 	struct sweep sweep;
 	struct events events;
 	struct replay replay;
+	struct captures captures;
 	uint64_t started;
 
 	int shared_fd; /* memory that the shared members lie in */

@@ -149,6 +149,7 @@ struct config {
 	uint32_t flows6; /* default 1000000 */
 	uint32_t ring_size; /* default 16381 */
 	uint32_t record_packets; /* the recorder's room, default 8192 */
+	uint32_t captures; /* files of failovers that are kept, default 16 */
 	enum xdp_mode mode; /* of ports that do not say */
 	bool fence; /* default true */
 	struct addr address4, address6; /* source of ICMP; family 0: unset */

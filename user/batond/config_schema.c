@@ -186,6 +186,7 @@ static const struct yaml_field switch_fields[] = {
 	      .min = RING_MIN, .max = RING_MAX, .check = check_ring),
 	FIELD(record_packets, "recorder_packets", INT, .unset = "8192",
 	      .min = RECORDS_MIN, .max = RECORDS_MAX),
+	FIELD(captures, "captures", INT, .unset = "16", .max = 10000),
 	FIELD(mode, "mode", ENUM, .words = mode_words),
 	FIELD(fence, "fence", BOOL, .unset = "yes"),
 	FIELD(address4, "address", ADDRESS, .check = check_unicast4),

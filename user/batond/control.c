@@ -6,7 +6,7 @@
 #include "commands.h"
 #include "lib/jsonserver.h"
 
-static struct jsonserver *server;
+static struct jsonserver *server; /* NULL: there is none */
 
 static void on_event(json_t *event, void *arg)
 {
@@ -38,5 +38,7 @@ int control_open(struct batond *b, const char *path)
 void control_close(struct batond *b)
 {
 	b->events.listener = NULL;
-	jsonserver_close(server);
+	if (server)
+		jsonserver_close(server);
+	server = NULL;
 }

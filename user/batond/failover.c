@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -244,7 +245,8 @@ void failover_show_plan(struct batond *b)
 void failover_tell(struct batond *b)
 {
 	static struct note notes[NOTES_MAX]; /* only the main thread's */
-	json_t *because = NULL;
+	struct telling telling = { 0 };
+	char *capture;
 	uint32_t n, lost;
 
 	prober_lock(&b->prober);
@@ -258,11 +260,14 @@ void failover_tell(struct batond *b)
 	prober_unlock(&b->prober);
 	/* Clients wait for this; nobody waits for the rest. */
 	replay(b, notes, n);
+	capture = captures_begin(b, notes, n);
 	apply_rings(b);
 
+	telling.capture = capture;
 	for (uint32_t i = 0; i < n; i++)
-		tell(b, &notes[i], &because);
-	json_decref(because);
+		tell(b, &notes[i], &telling);
+	json_decref(telling.because);
+	free(capture);
 	if (lost)
 		log_error("%u events could not be kept", lost);
 }

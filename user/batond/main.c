@@ -228,6 +228,7 @@ static int start(struct batond *b, struct config *c)
 	if (err)
 		log_warning("%s: %s: events are kept in memory only", c->state,
 			    strerror(-err));
+	captures_open(&b->captures, c->state);
 	running_read(b, c, b->dp.adopted);
 	if (b->dp.adopted)
 		apply_adopt(b);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bfd_show.h"
+#include "lib/jsontext.h"
 #include "replay_show.h"
 
 static const char *const causes[] = {
@@ -159,12 +160,15 @@ static json_t *decision_json(const struct batond *b, const struct note *n,
 	return j;
 }
 
-static void tell_move(struct batond *b, const struct note *n, json_t **because)
+static void tell_move(struct batond *b, const struct note *n, struct telling *t)
 {
 	const struct move *m = &n->move;
-	json_t *fields = decision_json(b, n, because);
+	json_t *fields = decision_json(b, n, &t->because);
+	bool captured = t->capture && move_is_automatic(m->cause);
 
 	json_object_set_new(fields, "replayed", replay_json(&n->replayed));
+	json_object_set_new(fields, "capture",
+			    captured ? jsontext(t->capture) : json_null());
 	event_at(&b->events, n->at, m->to ? LOG_L_NOTICE : LOG_L_ERROR, "move",
 		 fields, "owner %s: %s -> %s, epoch %u (%s)",
 		 owner_name(b, m->owner),
@@ -248,7 +252,7 @@ static json_t *down_json(const struct batond *b, const struct note *n)
 	return j;
 }
 
-void tell(struct batond *b, const struct note *n, json_t **because)
+void tell(struct batond *b, const struct note *n, struct telling *t)
 {
 	const char *host = host_name(b, n->host);
 	char text[FACTS];
@@ -292,15 +296,15 @@ void tell(struct batond *b, const struct note *n, json_t **because)
 			 host, n->penalty);
 		break;
 	case NOTE_MOVE:
-		tell_move(b, n, because);
+		tell_move(b, n, t);
 		break;
 	case NOTE_HELD:
-		tell_held(b, n, because);
+		tell_held(b, n, &t->because);
 		break;
 	}
 	/* Something new may have happened to the host. */
 	if (n->kind != NOTE_MOVE && n->kind != NOTE_HELD) {
-		json_decref(*because);
-		*because = NULL;
+		json_decref(t->because);
+		t->because = NULL;
 	}
 }

@@ -10,10 +10,15 @@
 
 #include "batond.h"
 
-/* In the order in which they were noted. *because keeps, from one call to the
- * next, the event that the last decision was due to; the caller's reference,
- * NULL at first. */
-void tell(struct batond *b, const struct note *n, json_t **because);
+/* What is kept from one note to the next. */
+struct telling {
+	json_t *because; /* the event that the last decision was due to; the
+			  * caller's reference, NULL at first */
+	const char *capture; /* file about those that failed over; or NULL */
+};
+
+/* In the order in which they were noted. */
+void tell(struct batond *b, const struct note *n, struct telling *t);
 
 /* A move as the answer to a request has it. */
 json_t *tell_move_json(const struct batond *b, const struct note *n);

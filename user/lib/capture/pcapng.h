@@ -4,8 +4,8 @@
  * section of Ethernet frames with times in ns. Errors of writing are those of
  * the stream.
  */
-#ifndef BATON_PCAPNG_H
-#define BATON_PCAPNG_H
+#ifndef LIB_CAPTURE_PCAPNG_H
+#define LIB_CAPTURE_PCAPNG_H
 
 #include <stddef.h>
 #include <stdint.h>
