@@ -26,17 +26,25 @@ APP_INLINE int app_failed(const struct baton_host_app *a, __u64 age)
 	return a->flags & BATON_HOST_APP_DOWN || age > a->limit;
 }
 
-/* For a probe, in network byte order. */
+/* What an application that lives says of itself. */
+APP_INLINE __u8 app_said(__u32 state)
+{
+	return state == BATON_APP_PARTIAL || state == BATON_APP_ALONE
+		       ? state
+		       : BATON_APP_UP;
+}
+
+/* For a probe, in network byte order; `said`: what it says of itself. */
 APP_INLINE void app_report(struct baton_probe_app *to,
 			   const struct baton_host_app *a, __u64 sign,
-			   __u64 now)
+			   __u32 said, __u64 now)
 {
 	__u64 age = app_age(sign, now), ms = age / 1000000;
 
 	*to = (struct baton_probe_app){
 		.tag = bpf_htonl(a->tag),
 		.age = bpf_htons(ms < APP_AGE_MAX ? ms : APP_AGE_MAX),
-		.state = app_failed(a, age) ? BATON_APP_FAILED : BATON_APP_UP,
+		.state = app_failed(a, age) ? BATON_APP_FAILED : app_said(said),
 	};
 }
 

@@ -51,6 +51,29 @@ int baton_heartbeat_open(struct baton_heartbeat **h, const char *name,
 /* The work goes on. Any thread may call it. */
 void baton_heartbeat_beat(struct baton_heartbeat *h);
 
+/*
+ * For an application that stands by for others with state of its own, as
+ * baton-proxy does: what it could go on with if it had to (row K8). The switch
+ * prefers a standby that has everything, and gives an owner back to its home
+ * only when that is COMPLETE, and so says who plays it.
+ *
+ *   COMPLETE  it has everything, and is kept up to date; or it plays
+ *             everything, and its standby has that (the default)
+ *   ALONE     it has had everything, and is not kept up to date at the moment;
+ *             or it plays something that nobody else has
+ *   PARTIAL   it lacks something
+ *
+ * Any thread may call it; the last word holds.
+ */
+enum baton_heartbeat_state {
+	BATON_HEARTBEAT_COMPLETE,
+	BATON_HEARTBEAT_ALONE,
+	BATON_HEARTBEAT_PARTIAL,
+};
+
+void baton_heartbeat_say(struct baton_heartbeat *h,
+			 enum baton_heartbeat_state state);
+
 /* The application ends in good order, or wants to be watched no longer: its
  * heartbeat counts as failed until it is opened again. NULL is allowed. */
 void baton_heartbeat_close(struct baton_heartbeat *h);

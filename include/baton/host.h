@@ -14,7 +14,7 @@
 
 #include "baton/probe.h"
 
-#define BATON_HOST_ABI 3
+#define BATON_HOST_ABI 4
 
 #define BATON_HOST_MAX_SWITCHES 256 /* addresses */
 #define BATON_HOST_MAX_VIPS 4096
@@ -130,6 +130,8 @@ struct baton_host_app {
  * map and to write. */
 struct baton_heartbeat_page {
 	__u64 beat; /* CLOCK_BOOTTIME, ns; 0: has not begun yet */
+	__u32 state; /* enum baton_app_state: PARTIAL, ALONE, else UP */
+	__u32 pad; /* 0 */
 };
 
 /*

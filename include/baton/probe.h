@@ -51,7 +51,13 @@ enum baton_host_word {
 #define BATON_APP_STATES(X)                                                    \
 	X(NONE, "none") /* the record is not used */                           \
 	X(UP, "up")                                                            \
-	X(FAILED, "failed") /* its last sign of life is older than allowed */
+	X(FAILED, "failed") /* its last sign of life is older than allowed */  \
+	X(PARTIAL,                                                             \
+	  "partial") /* it works, but lacks state that it would need  \
+			       * to go on with what others play */        \
+	X(ALONE,                                                               \
+	  "alone") /* it has had all, and is not kept up to date; or    \
+			   * nobody else has all that it plays */
 
 enum baton_app_state {
 #define X(name, label) BATON_APP_##name,

@@ -317,7 +317,7 @@ class HostApp(Record):
 
 class HeartbeatPage(Record):
     c_name = "struct baton_heartbeat_page"
-    _fields_ = [("beat", u64)]
+    _fields_ = [("beat", u64), ("state", u32), ("pad", u32)]
 
 
 class HostLease(Record):

@@ -30,6 +30,17 @@ static json_t *lease_left(const struct baton_host_lease *l, uint64_t now)
 			: json_null();
 }
 
+static const char *state_text(const struct pins *p, uint32_t i, bool failed)
+{
+	static const char *const states[] = {
+#define X(name, label) [BATON_APP_##name] = label,
+		BATON_APP_STATES(X)
+#undef X
+	};
+
+	return states[failed ? BATON_APP_FAILED : app_said(pins_said(p, i))];
+}
+
 static json_t *applications(const struct pins *p, uint64_t now)
 {
 	json_t *list = json_array();
@@ -47,7 +58,7 @@ static json_t *applications(const struct pins *p, uint64_t now)
 		json_array_append_new(
 			list,
 			json_pack("{so ss sI sI}", "name", jsontext(name),
-				  "state", app_failed(a, age) ? "failed" : "up",
+				  "state", state_text(p, i, app_failed(a, age)),
 				  "age_ms", (json_int_t)(age / MS), "limit_ms",
 				  (json_int_t)(a->limit / MS)));
 	}

@@ -143,6 +143,17 @@ static void cluster_host(struct batond *b, const struct config_host *h,
 		b->cluster.max_host = id;
 }
 
+/* What the host's applications say, by the bits that they have now. */
+static void take_apps(struct batond *b, uint16_t id)
+{
+	const struct probe_app *app = b->prober.target[id].app;
+	struct cluster_host *h = &b->cluster.host[id];
+
+	h->failed = apps_in(&b->apps, app, BATON_APP_FAILED);
+	h->partial = apps_in(&b->apps, app, BATON_APP_PARTIAL);
+	h->alone = apps_in(&b->apps, app, BATON_APP_ALONE);
+}
+
 /* --- owners ------------------------------------------------------------------ */
 
 /* With the lock held. */
@@ -156,6 +167,8 @@ static void cluster_owner(struct batond *b, const struct config *to,
 	c->needs = apps_needed(&b->apps, to, o->name);
 	c->policy = o->policy;
 	c->drain = o->drain;
+	c->returns = o->failback;
+	c->returns_after = o->failback_after_ms * 1000000ULL;
 	c->home = ids_find(&b->hosts, o->host);
 	for (int i = 0; i < BATON_MAX_STANDBYS; i++)
 		c->standbys[i] = o->standbys[i][0]
@@ -317,8 +330,7 @@ int apply_config(struct batond *b, struct config *to, uint32_t *changes,
 				b->cluster.host[id] = b->cluster.host[old];
 		cluster_host(b, &to->hosts[i], id);
 		watch_host(b, to, &to->hosts[i], id, &bfd[i]);
-		b->cluster.host[id].failed =
-			apps_failed(&b->apps, b->prober.target[id].app);
+		take_apps(b, id);
 	}
 	for (size_t i = 0; i < to->nr_owners; i++) {
 		uint16_t id = ids_find(&b->owners, to->owners[i].name);

@@ -67,12 +67,13 @@ uint64_t apps_needed(const struct apps *a, const struct config *c,
 	return needs;
 }
 
-uint64_t apps_failed(const struct apps *a, const struct probe_app *told)
+uint64_t apps_in(const struct apps *a, const struct probe_app *told,
+		 enum baton_app_state state)
 {
-	uint64_t failed = 0;
+	uint64_t found = 0;
 
 	for (int i = 0; i < BATON_PROBE_APPS; i++)
-		if (told[i].state == BATON_APP_FAILED)
-			failed |= apps_tagged(a, told[i].tag);
-	return failed;
+		if (told[i].state == state)
+			found |= apps_tagged(a, told[i].tag);
+	return found;
 }

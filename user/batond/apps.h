@@ -31,8 +31,8 @@ uint64_t apps_tagged(const struct apps *a, uint32_t tag);
 uint64_t apps_needed(const struct apps *a, const struct config *c,
 		     const char *owner);
 
-/* Those that have failed, of the BATON_PROBE_APPS that a host tells of. One
- * that it does not tell of has not. */
-uint64_t apps_failed(const struct apps *a, const struct probe_app *told);
+/* Those that are in this state, of the BATON_PROBE_APPS that a host tells of. */
+uint64_t apps_in(const struct apps *a, const struct probe_app *told,
+		 enum baton_app_state state);
 
 #endif

@@ -107,14 +107,46 @@ static enum hold_cause held_by(const struct cluster *c, const struct move *m)
 	return c->guards.dry_run ? HOLD_DRY_RUN : HOLD_NONE;
 }
 
+/* --- going home ------------------------------------------------------------- */
+
+/* Has the owner's home all that it needs to go on, and is that so by the word
+ * of those who play it as well? */
+static bool is_ready(const struct cluster *c, const struct cluster_owner *o)
+{
+	const struct cluster_host *home = &c->host[o->home];
+	const struct cluster_host *now = &c->host[o->host];
+
+	return !((home->partial | home->alone) & o->needs) &&
+	       (now->state != HOST_UP || !(now->alone & o->needs));
+}
+
+static bool may_return(const struct cluster *c, uint16_t owner, uint64_t now)
+{
+	const struct cluster_owner *o = &c->owner[owner];
+	const struct cluster_host *home = &c->host[o->home];
+
+	return o->exists && o->returns && o->host && o->host != o->home &&
+	       !o->forced && !cluster_is_orphan(c, owner) &&
+	       plan_can_take(c, o, o->home) && is_ready(c, o) &&
+	       age(now, home->settled) >= o->returns_after &&
+	       age(now, c->host[o->host].settled) >= o->returns_after;
+}
+
 /* --- choosing --------------------------------------------------------------- */
+
+/* Is what was planned still good? */
+static bool holds_plan(const struct cluster *c, const struct cluster_owner *o)
+{
+	return plan_can_take(c, o, o->next) && !plan_lacks(c, o, o->next);
+}
 
 static uint16_t successor(const struct cluster *c,
 			  const struct cluster_owner *o, enum move_cause cause)
 {
-	if (cause == MOVE_RESCUE && plan_can_take(c, o, o->home))
+	if (cause == MOVE_RESCUE && plan_can_take(c, o, o->home) &&
+	    !plan_lacks(c, o, o->home))
 		return o->home;
-	return plan_can_take(c, o, o->next) ? o->next : plan_choose(c, o);
+	return holds_plan(c, o) ? o->next : plan_choose(c, o);
 }
 
 /*
@@ -160,14 +192,15 @@ static void relocate(struct cluster *c, uint16_t host, enum move_cause cause,
 	plan_begin(c);
 	for (uint16_t i = 1; i <= c->max_owner; i++)
 		if (is_affected(c, i, host, cause) &&
-		    plan_can_take(c, &c->owner[i], c->owner[i].next))
+		    holds_plan(c, &c->owner[i]))
 			plan_take(c, c->owner[i].next, flows);
 	for (uint16_t i = 1; i <= c->max_owner; i++) {
 		struct cluster_owner *o = &c->owner[i];
 		struct move m;
 
 		if (!is_affected(c, i, host, cause)) {
-			if (!host) /* it was, perhaps, and is no more */
+			/* it was, perhaps, and is no more */
+			if (!host && !may_return(c, i, now))
 				o->held = HOLD_NONE;
 			continue;
 		}
@@ -255,6 +288,8 @@ void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 	cluster_nothing(r);
 	if (!has_host(c, host))
 		return;
+	if (c->host[host].state != HOST_UP)
+		c->host[host].settled = now;
 	c->host[host].state = HOST_UP;
 	release(c, host);
 	relocate(c, 0, MOVE_RESCUE, now, r);
@@ -268,9 +303,23 @@ void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
 	if (!has_host(c, host) || c->host[host].failed == failed)
 		return;
 	c->host[host].failed = failed;
+	c->host[host].settled = now;
 	c->stale = true;
 	release(c, host);
 	relocate(c, host, MOVE_APP_FAILED, now, r);
+}
+
+void cluster_host_said(struct cluster *c, uint16_t host, uint64_t partial,
+		       uint64_t alone, uint64_t now)
+{
+	struct cluster_host *h = &c->host[host];
+
+	if (!has_host(c, host) || (h->partial == partial && h->alone == alone))
+		return;
+	h->partial = partial;
+	h->alone = alone;
+	h->settled = now;
+	c->stale = true;
 }
 
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
@@ -296,6 +345,28 @@ void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 	cluster_plan(c);
 }
 
+/* --- failback -------------------------------------------------------------- */
+
+/* What can wait until a guard lets it is not worth telling, but in a dry run. */
+static void go_home(struct cluster *c, uint64_t now, struct cluster_result *r)
+{
+	for (uint16_t i = 1; i <= c->max_owner; i++) {
+		struct cluster_owner *o = &c->owner[i];
+		struct move m;
+
+		if (!may_return(c, i, now))
+			continue;
+		m = decision(c, i, o->home, MOVE_RETURN);
+		m.guards = look_at_hosts(c, now);
+		m.guards.since_move = o->moved ? age(now, o->moved) : 0;
+		m.held = held_by(c, &m);
+		if (m.held == HOLD_NONE)
+			make(c, &m, now, r);
+		else if (m.held == HOLD_DRY_RUN)
+			hold(c, &m, r);
+	}
+}
+
 void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r)
 {
 	cluster_nothing(r);
@@ -304,6 +375,7 @@ void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r)
 				   now))
 			c->stale = true;
 	relocate(c, 0, MOVE_HOST_DOWN, now, r);
+	go_home(c, now, r);
 	if (c->stale)
 		cluster_plan(c);
 }
@@ -312,6 +384,7 @@ static int move_by_hand(struct cluster *c, uint16_t owner, uint16_t to,
 			bool force, enum move_cause cause, uint64_t now,
 			struct cluster_result *r)
 {
+	const struct cluster_owner *o = &c->owner[owner];
 	struct move m = decision(c, owner, to, cause);
 
 	if (!has_host(c, to))
@@ -322,8 +395,11 @@ static int move_by_hand(struct cluster *c, uint16_t owner, uint16_t to,
 		return -EHOSTDOWN;
 	if (c->host[to].draining && !force)
 		return -EBUSY;
-	if (c->host[to].failed & c->owner[owner].needs && !force)
+	if (c->host[to].failed & o->needs && !force)
 		return -ESRCH;
+	if (!force && (cause == MOVE_FAILBACK ? !is_ready(c, o)
+					      : c->host[to].partial & o->needs))
+		return -ENODATA;
 	make(c, &m, now, r);
 	cluster_plan(c);
 	return 0;

@@ -15,7 +15,12 @@
  *    is UNKNOWN is shown as the next only if no other is left.
  *  - Nor does one that is in maintenance, or that is suppressed because it
  *    went down too often (dampening.h), or on which an application has failed
- *    that the owner needs.
+ *    that the owner needs. One whose application lacks state takes over only
+ *    if no other can.
+ *  - An owner that is configured so goes back to its home by itself, once that
+ *    has been ready for as long as is wanted: it is up, it takes owners over,
+ *    and its applications say that they have all that they need to go on,
+ *    and those that play the owner now say that they have given it.
  *  - An owner whose host is down and that nobody can take over stays there:
  *    if the host was not dead after all, it goes on.
  *  - By hand and with force everything goes; an owner that was forced upon a
@@ -55,6 +60,9 @@ struct cluster_host {
 	uint64_t went_down; /* ns, for the guard against mass death */
 	bool maintenance; /* nothing of it moves by itself, nor to it */
 	uint64_t failed; /* applications that have failed there, a bit each */
+	uint64_t partial; /* likewise: lack state that they would need */
+	uint64_t alone; /* likewise: are not kept up to date, or nobody is */
+	uint64_t settled; /* ns: since when all of this has been as it is */
 	struct dampening dampening;
 };
 
@@ -70,6 +78,8 @@ struct cluster_owner {
 	uint64_t moved; /* ns, of the last move; 0: never */
 	uint64_t needs; /* applications that its services need, a bit each */
 	bool forced; /* upon a host that could not play it, and has not since */
+	bool returns; /* to its home, by itself ... */
+	uint64_t returns_after; /* ns that it has been ready for */
 	uint8_t held; /* enum hold_cause: what was told last; NONE: nothing */
 };
 
@@ -117,6 +127,7 @@ static inline bool cluster_is_orphan(const struct cluster *c, uint16_t owner)
 	X(FAILOVER, "failover by hand")                                        \
 	X(FAILBACK, "failback by hand")                                        \
 	X(RESCUE, "orphan, a host came up")                                    \
+	X(RETURN, "failback, its home is ready")                               \
 	X(HOST_REMOVED, "host removed from the configuration")
 
 enum move_cause {
@@ -130,7 +141,7 @@ enum move_cause {
 static inline bool move_is_automatic(enum move_cause cause)
 {
 	return cause == MOVE_HOST_DOWN || cause == MOVE_APP_FAILED ||
-	       cause == MOVE_RESCUE;
+	       cause == MOVE_RESCUE || cause == MOVE_RETURN;
 }
 
 /* Why nothing moved although it should have. */
@@ -185,6 +196,7 @@ struct cluster_result {
 	X(MAINTENANCE, "is in maintenance")                                    \
 	X(SUPPRESSED, "goes down too often (dampening)")                       \
 	X(APP_FAILED, "its application has failed as well")                    \
+	X(PARTIAL, "its application lacks state")                              \
 	X(HOME_FIRST, "is not its home")                                       \
 	X(ORDER, "is later in the order")                                      \
 	X(PRIORITY, "has a lower priority")                                    \
@@ -233,6 +245,9 @@ void cluster_plan(struct cluster *c);
  * cluster_host_apps is told which applications have failed on a host now; the
  * owners that need one of them move, and no others.
  *
+ * cluster_host_said is told what applications say of their state. Nothing moves
+ * at once: the next cluster_retry makes of it what is to be made.
+ *
  * A removed host becomes ABSENT, and what it played moves without guards; what
  * nobody can take over is left with host 0.
  */
@@ -244,20 +259,23 @@ void cluster_host_up(struct cluster *c, uint16_t host, uint64_t now,
 		     struct cluster_result *r);
 void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
 		       uint64_t now, struct cluster_result *r);
+void cluster_host_said(struct cluster *c, uint16_t host, uint64_t partial,
+		       uint64_t alone, uint64_t now);
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 			  struct cluster_result *r);
 
 /*
- * Orphans, which a guard held back or nobody could take over: try again.
- * Call now and then (100 ms).
+ * Orphans, which a guard held back or nobody could take over: try again; and
+ * owners that may go home. Call now and then (100 ms).
  */
 void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r);
 
 /* By hand; no guard applies. to = 0: the planned one (failover) or the home
  * (failback). 0, or -ENOENT (no such owner or host), -EALREADY (is there
  * already), -EHOSTDOWN (target not up), -EBUSY (target draining), -ESRCH (an
- * application that the owner needs has failed there); `force` overrides the
- * last three. */
+ * application that the owner needs has failed there), -ENODATA (one lacks
+ * state there; for a failback, also if it or the one that plays the owner is
+ * alone); `force` overrides the last four. */
 int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 		     uint64_t now, struct cluster_result *r);
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,

@@ -112,6 +112,8 @@ struct config_owner {
 	char standbys[BATON_MAX_STANDBYS][BATON_NAME_LEN]; /* "" ends; none:
 							    * every host */
 	bool drain; /* keeps its connections, gets no new ones */
+	bool failback; /* by itself, when its home has been ready ... */
+	uint32_t failback_after_ms; /* ... for so long */
 	int line;
 };
 

@@ -161,6 +161,12 @@ static const struct yaml_word protocol_words[] = {
 
 static const struct yaml_word port_words[] = { { "any", 0 }, { 0 } };
 
+static const struct yaml_word failback_words[] = {
+	{ "manual", false },
+	{ "auto", true },
+	{ 0 },
+};
+
 static const struct yaml_word affinity_words[] = {
 	{ "connection", false },
 	{ "client", true },
@@ -288,6 +294,9 @@ static const struct yaml_field owner_fields[] = {
 	FIELD(standbys, "standbys", ARRAY, .items = &standby_schema),
 	FIELD(policy, "policy", ENUM, .words = policy_words),
 	FIELD(drain, "drain", BOOL),
+	FIELD(failback, "failback", ENUM, .words = failback_words),
+	FIELD(failback_after_ms, "failback_after", DURATION, .unset = "10s",
+	      .unit = YAML_MS, .max = 30 * 86400 * 1000U),
 	{ 0 },
 };
 #undef OBJECT

@@ -103,13 +103,17 @@ static struct cluster_result result;
 static void note_apps(struct batond *b, uint16_t host, uint64_t now)
 {
 	const struct prober_target *t = &b->prober.target[host];
-	uint64_t had = b->cluster.host[host].failed;
+	const struct cluster_host *h = &b->cluster.host[host];
 
 	for (int i = 0; i < BATON_PROBE_APPS; i++) {
 		uint64_t bit = apps_tagged(&b->apps, t->app[i].tag);
-		bool failed = t->app[i].state == BATON_APP_FAILED;
+		uint8_t had = h->failed & bit	 ? BATON_APP_FAILED
+			      : h->partial & bit ? BATON_APP_PARTIAL
+			      : h->alone & bit	 ? BATON_APP_ALONE
+						 : BATON_APP_UP;
 
-		if (bit && failed != !!(had & bit))
+		if (bit && t->app[i].state != had &&
+		    t->app[i].state != BATON_APP_NONE)
 			note(b, &(struct note){ .kind = NOTE_APP,
 						.host = host,
 						.at = now,
@@ -172,8 +176,13 @@ void failover_change(void *arg, uint16_t host, enum prober_change what,
 		break;
 	case PROBER_APPS:
 		note_apps(b, host, now);
+		cluster_host_said(&b->cluster, host,
+				  apps_in(&b->apps, t->app, BATON_APP_PARTIAL),
+				  apps_in(&b->apps, t->app, BATON_APP_ALONE),
+				  now);
 		cluster_host_apps(&b->cluster, host,
-				  apps_failed(&b->apps, t->app), now, &result);
+				  apps_in(&b->apps, t->app, BATON_APP_FAILED),
+				  now, &result);
 		failover_carry_out(b, &result);
 		return;
 	case PROBER_WORD:
@@ -292,6 +301,10 @@ static void refusal(char why[256], const char *owner, const char *target,
 		break;
 	case -EBUSY:
 		wrong = "is draining (force it, or end that)";
+		break;
+	case -ENODATA:
+		wrong = "does not have the state of its connections (force "
+			"it, or wait; see baton host show)";
 		break;
 	}
 	if (target)

@@ -54,6 +54,12 @@ bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
 	return is_candidate(c, o, host, HOST_UP);
 }
 
+bool plan_lacks(const struct cluster *c, const struct cluster_owner *o,
+		uint16_t host)
+{
+	return c->host[host].partial & o->needs;
+}
+
 /* The hosts that may play an owner, in order: the home, then the others. */
 static uint16_t nr_permitted(const struct cluster *c,
 			     const struct cluster_owner *o)
@@ -98,8 +104,9 @@ static bool better(const struct cluster *c, enum standby_policy policy,
 }
 
 /* The first of the best among those in this state. */
-static uint16_t choose(const struct cluster *c, const struct cluster_owner *o,
-		       enum host_state state)
+static uint16_t choose_among(const struct cluster *c,
+			     const struct cluster_owner *o,
+			     enum host_state state, bool lacking)
 {
 	uint16_t best = 0;
 
@@ -107,10 +114,19 @@ static uint16_t choose(const struct cluster *c, const struct cluster_owner *o,
 		uint16_t host = permitted(o, i);
 
 		if (is_candidate(c, o, host, state) &&
+		    plan_lacks(c, o, host) == lacking &&
 		    (!best || better(c, o->policy, host, best)))
 			best = host;
 	}
 	return best;
+}
+
+/* One that lacks state only if there is no other. */
+static uint16_t choose(const struct cluster *c, const struct cluster_owner *o,
+		       enum host_state state)
+{
+	return choose_among(c, o, state, false)
+		       ?: choose_among(c, o, state, true);
 }
 
 uint16_t plan_choose(const struct cluster *c, const struct cluster_owner *o)
@@ -137,7 +153,8 @@ static void plan_owner(struct cluster *c, struct cluster_owner *o,
 		       uint64_t flows)
 {
 	/* One that nobody plays goes home when it can. */
-	if (!o->host && plan_can_take(c, o, o->home))
+	if (!o->host && plan_can_take(c, o, o->home) &&
+	    !plan_lacks(c, o, o->home))
 		o->next = o->home;
 	else
 		o->next = choose(c, o, HOST_UP);
@@ -214,6 +231,9 @@ static enum why_not why_not(const struct cluster *c, const struct move *m,
 	barred = plan_barred(c, host, c->owner[m->owner].needs);
 	if (barred != WHY_NOT_NONE)
 		return barred;
+	if (plan_lacks(c, &c->owner[m->owner], host) &&
+	    !plan_lacks(c, &c->owner[m->owner], m->to))
+		return WHY_NOT_PARTIAL;
 	return c->host[host].state == HOST_UNKNOWN ? WHY_NOT_UNKNOWN
 						   : worse(c, m, host);
 }

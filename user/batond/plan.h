@@ -26,6 +26,10 @@ enum why_not plan_barred(const struct cluster *c, uint16_t host,
 bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
 		   uint16_t host);
 
+/* Does it lack state that the owner's connections need? */
+bool plan_lacks(const struct cluster *c, const struct cluster_owner *o,
+		uint16_t host);
+
 /* The best host that can, considering what each took already; 0: none. */
 uint16_t plan_choose(const struct cluster *c, const struct cluster_owner *o);
 

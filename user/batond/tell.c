@@ -73,13 +73,16 @@ static bool led_to(const struct batond *b, const json_t *event,
 {
 	const char *kind = json_string_value(json_object_get(event, "kind"));
 	const char *host = json_string_value(json_object_get(event, "host"));
-	uint16_t whose = m->cause == MOVE_RESCUE ? m->to : m->from;
+	bool attracted = m->cause == MOVE_RESCUE || m->cause == MOVE_RETURN;
+	uint16_t whose = attracted ? m->to : m->from;
 	const char *text;
 
 	if (!kind || !host || strcmp(host, host_name(b, whose)))
 		return false;
 	if (m->cause == MOVE_RESCUE)
 		return !strcmp(kind, "host_up");
+	if (m->cause == MOVE_RETURN)
+		return !strcmp(kind, "host_up") || !strcmp(kind, "application");
 	if (m->cause == MOVE_APP_FAILED) {
 		text = json_string_value(json_object_get(event, "application"));
 		return !strcmp(kind, "application") && text &&
@@ -196,22 +199,45 @@ static void tell_held(struct batond *b, const struct note *n, json_t **because)
 
 /* --- hosts -------------------------------------------------------------------- */
 
+/* X(state, severity, text): goes on from "application A on host H " */
+#define APP_NEWS(X)                                                            \
+	X(UP, NOTICE, "is up")                                                 \
+	X(FAILED, WARNING,                                                     \
+	  "has failed: too long without a sign of life, or its process has "   \
+	  "ended")                                                             \
+	X(PARTIAL, NOTICE,                                                     \
+	  "works, but could not go on with the connections of others")         \
+	X(ALONE, NOTICE,                                                       \
+	  "is alone: nobody keeps a copy of its state, or it "                 \
+	  "is kept up to date by nobody")
+
 static void tell_app(struct batond *b, const struct note *n)
 {
+	static const struct {
+		enum log_level level;
+		const char *text;
+	} news[BATON_NR_APP_STATES] = {
+#define X(state, severity, words)                                              \
+	[BATON_APP_##state] = { .level = LOG_L_##severity, .text = words },
+		APP_NEWS(X)
+#undef X
+	};
+	static const char *const labels[] = {
+#define X(name, label) [BATON_APP_##name] = label,
+		BATON_APP_STATES(X)
+#undef X
+	};
 	uint64_t bit = apps_tagged(&b->apps, n->app.tag);
 	const char *name = bit ? b->apps.name[__builtin_ctzll(bit)] : "?";
 	const char *host = host_name(b, n->host);
-	bool failed = n->app.state == BATON_APP_FAILED;
 
-	event_at(&b->events, n->at, failed ? LOG_L_WARNING : LOG_L_NOTICE,
-		 "application",
-		 json_pack("{s:s, s:s, s:b, s:i}", "host", host, "application",
-			   name, "failed", failed, "age_ms", (int)n->app.age),
-		 failed ? "application %s on host %s has failed: no sign of "
-			  "life for %u ms, or its process has ended"
-			: "application %s on host %s is up (last sign of life "
-			  "%u ms ago)",
-		 name, host, n->app.age);
+	event_at(&b->events, n->at, news[n->app.state].level, "application",
+		 json_pack("{s:s, s:s, s:b, s:s, s:i}", "host", host,
+			   "application", name, "failed",
+			   n->app.state == BATON_APP_FAILED, "state",
+			   labels[n->app.state], "age_ms", (int)n->app.age),
+		 "application %s on host %s %s (last sign of life %u ms ago)",
+		 name, host, news[n->app.state].text, n->app.age);
 }
 
 /* What the silence was that condemned a host. */

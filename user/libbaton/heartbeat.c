@@ -109,6 +109,18 @@ void baton_heartbeat_beat(struct baton_heartbeat *h)
 			 __ATOMIC_RELAXED);
 }
 
+void baton_heartbeat_say(struct baton_heartbeat *h,
+			 enum baton_heartbeat_state state)
+{
+	uint32_t said = BATON_APP_UP;
+
+	if (state == BATON_HEARTBEAT_ALONE)
+		said = BATON_APP_ALONE;
+	else if (state == BATON_HEARTBEAT_PARTIAL)
+		said = BATON_APP_PARTIAL;
+	__atomic_store_n(&h->page->state, said, __ATOMIC_RELAXED);
+}
+
 void baton_heartbeat_close(struct baton_heartbeat *h)
 {
 	if (!h)

@@ -159,6 +159,15 @@ uint64_t pins_last_sign(const struct pins *p, uint32_t index)
 			      : 0;
 }
 
+uint32_t pins_said(const struct pins *p, uint32_t index)
+{
+	bool beats = p->applications[index].flags & BATON_HOST_APP_HEARTBEAT;
+
+	return beats && p->page[index] ? __atomic_load_n(&p->page[index]->state,
+							 __ATOMIC_RELAXED)
+				       : BATON_APP_UP;
+}
+
 int pins_new_page(struct pins *p, uint32_t index)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);

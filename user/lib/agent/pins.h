@@ -40,6 +40,9 @@ void pins_close(struct pins *p);
  * 0: never. */
 uint64_t pins_last_sign(const struct pins *p, uint32_t index);
 
+/* What it says of itself: enum baton_app_state. */
+uint32_t pins_said(const struct pins *p, uint32_t index);
+
 /* Make a page and put it there: whoever has an earlier one writes in vain. Its
  * descriptor, the caller's to close, or a negative errno. */
 int pins_new_page(struct pins *p, uint32_t index);

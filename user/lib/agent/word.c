@@ -35,7 +35,8 @@ void word_make(struct baton_probe *p, const struct pins *pins,
 		const struct baton_host_app *a = &pins->applications[i];
 
 		if (a->tag)
-			app_report(&p->app[i], a, pins_last_sign(pins, i), now);
+			app_report(&p->app[i], a, pins_last_sign(pins, i),
+				   pins_said(pins, i), now);
 	}
 	p->mac = probe_mac((const __u64 *)key, p);
 }
