@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,28 +19,15 @@
 
 /* --- whose is it? -------------------------------------------------------------- */
 
-static bool is_at(const __be32 at[4], uint8_t family, const struct addr *a)
-{
-	return a->family == family && !memcmp(at, a->word, sizeof(a->word));
-}
-
 /* The service of a connection that is not known; *which side of it. */
 struct service *active_service(struct proxy *p, const struct tuple *t,
 			       int *which)
 {
-	for (size_t i = 0; i < p->config->nr_services; i++) {
-		const struct config_service *c = &p->config->services[i];
-
-		*which = CLIENT;
-		if (t->local_port == c->port &&
-		    is_at(t->local, t->family, &c->vip))
-			return &p->service[i];
-		*which = SERVER;
-		if (t->remote_port == c->server_port &&
-		    is_at(t->local, t->family, &c->source) &&
-		    is_at(t->remote, t->family, &c->server))
-			return &p->service[i];
-	}
+	for (size_t i = 0; i < p->config->nr_services; i++)
+		for (*which = CLIENT; *which < NR_SIDES; ++*which)
+			if (config_service_has(&p->config->services[i], t,
+					       *which))
+				return &p->service[i];
 	return NULL;
 }
 
@@ -84,6 +70,13 @@ static bool keep_early(struct proxy *p, struct service *service,
 
 /* --- what comes in ---------------------------------------------------------------- */
 
+static bool begins(const struct segment *s)
+{
+	return (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN;
+}
+
+/* The side that a segment is for, which may begin it; *service: whose it would
+ * be, if there is none. */
 static struct side *find_side(struct proxy *p, const struct segment *s,
 			      struct service **service)
 {
@@ -96,18 +89,14 @@ static struct side *find_side(struct proxy *p, const struct segment *s,
 		return side;
 	}
 	*service = active_service(p, &s->tuple, &which);
-	if (!*service || !plays(*service) || which != CLIENT ||
-	    (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) != SEGMENT_SYN)
+	if (!*service || !plays(*service) || !begins(s) || which != CLIENT)
 		return NULL;
-	if (p->replica.nr[(*service)->index] >=
-	    (*service)->config->connections) {
+	c = replica_open(&p->replica, (*service)->index, &s->tuple);
+	if (!c) {
 		p->count.refused++;
 		return NULL;
 	}
-	c = replica_open(&p->replica, (*service)->index, &s->tuple);
-	if (!c)
-		return NULL;
-	c->synced = p->guardian && !(*service)->syncing;
+	c->synced = p->guardian && !(*service)->syncing && !(*service)->unkept;
 	return &c->side[CLIENT];
 }
 
@@ -153,7 +142,8 @@ static bool deliver(struct proxy *p, const struct service *service,
 		return use_up(p, side, s, id);
 	} else if (wait && stored && p->acked < p->sent) {
 		p->count.held++;
-		if (queue_wait(&p->in, id, p->sent, may_go(service)))
+		if (queue_wait(&p->in, id, p->sent, may_go(service),
+			       side_conn(side)))
 			queue_drop(&p->in, id);
 	} else {
 		queue_accept(&p->in, id);
@@ -225,6 +215,9 @@ static void look(struct proxy *p, const struct queued *q)
 			return;
 		p->count.silenced++;
 		queue_drop(&p->in, q->id);
+	} else if (!side && service && begins(&s)) {
+		/* one too many: it is not answered, and may be repeated */
+		queue_drop(&p->in, q->id);
 	} else if (!side) {
 		queue_accept(&p->in, q->id);
 	} else {
@@ -287,8 +280,8 @@ static void take_out(struct proxy *p, struct service *service,
 					    q->len);
 		if (!stored && !may_go(service))
 			queue_drop(&p->out, q->id);
-		else if (!stored ||
-			 queue_wait(&p->out, q->id, p->sent, may_go(service)))
+		else if (!stored || queue_wait(&p->out, q->id, p->sent,
+					       may_go(service), c))
 			queue_accept(&p->out, q->id);
 	} else if (side->which == CLIENT &&
 		   policy_clamps(service->config->policy)) {

@@ -123,7 +123,7 @@ static const struct yaml_field proxy_fields[] = {
 	PROXY(port, "link_port", INT, .unset = "7792", .min = 1, .max = 65535),
 	PROXY(queue, "queue", INT, .unset = "7792", .min = 1, .max = 65534),
 	YAML_LIST(struct config, peers, nr_peers, "peers", &peer_schema,
-		  .max = 16),
+		  .max = CONFIG_PEERS),
 	YAML_LIST(struct config, services, nr_services, "services",
 		  &service_schema, .required = true, .max = REPLICA_SERVICES),
 	{ 0 },
@@ -198,6 +198,22 @@ static int check(struct config *c, const char *file, struct config_errors *e)
 uint32_t config_service_tag(const struct config_service *s)
 {
 	return baton_tag(s->name) + s->header;
+}
+
+static bool is_at(const __be32 at[4], uint8_t family, const struct addr *a)
+{
+	return a->family == family && !memcmp(at, a->word, sizeof(a->word));
+}
+
+bool config_service_has(const struct config_service *s, const struct tuple *t,
+			int which)
+{
+	if (which == CLIENT)
+		return t->local_port == s->port &&
+		       is_at(t->local, t->family, &s->vip);
+	return t->remote_port == s->server_port &&
+	       is_at(t->local, t->family, &s->source) &&
+	       is_at(t->remote, t->family, &s->server);
 }
 
 int config_read(struct config *c, const char *path, struct config_errors *e)

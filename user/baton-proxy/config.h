@@ -67,6 +67,8 @@ struct config_service {
 	int line;
 };
 
+#define CONFIG_PEERS 16
+
 struct config_peer {
 	char name[BATON_LINK_NAME_LEN];
 	char *key; /* its public part, base64 */
@@ -96,6 +98,10 @@ struct config {
 /* By which proxies know a service from others: its name, and whatever must be
  * the same on all of them lest the streams differ. */
 uint32_t config_service_tag(const struct config_service *s);
+
+/* Is this a side (CLIENT, SERVER) of one of its connections? */
+bool config_service_has(const struct config_service *s, const struct tuple *t,
+			int which);
 
 /* 0, or a negative errno with at least one message. Free in both cases. */
 int config_read(struct config *c, const char *path, struct config_errors *e);

@@ -52,7 +52,7 @@ static void lose(struct proxy *p, const char *why)
 	p->guardian = NULL;
 	p->sent = p->acked = 0; /* another connection counts anew */
 	for (size_t i = 0; i < p->config->nr_services; i++) {
-		p->service[i].syncing = false;
+		p->service[i].syncing = p->service[i].unkept = false;
 		p->service[i].snapshot_end = 0;
 		for (struct conn *c = p->replica.conns[i]; c; c = c->next)
 			c->synced = false;
@@ -80,7 +80,8 @@ void guard_gone(struct service *s, struct conn *c)
 	uint8_t body[MESSAGE_TUPLES_MAX];
 
 	if (c->synced)
-		guard_send(s, MESSAGE_GONE, body, message_put_gone(c, body));
+		guard_send(s, MESSAGE_GONE, body,
+			   message_put_client(&c->side[CLIENT].tuple, body));
 	replica_remove(&s->proxy->replica, c);
 }
 
@@ -142,6 +143,49 @@ static void sync_all(struct proxy *p)
 	}
 }
 
+void guard_lacks(struct service *s, struct conn *c)
+{
+	if (!c->synced)
+		return;
+	s->proxy->count.unkept++;
+	c->synced = false;
+	queue_withdraw(&s->proxy->in, c);
+	queue_withdraw(&s->proxy->out, c);
+}
+
+void guard_lacks_all(struct service *s)
+{
+	log_warning("service %s: %s does not know it: its connections are "
+		    "unprotected",
+		    s->config->name, link_peer_name(s->proxy->guardian));
+	s->unkept = true;
+	s->snapshot_end = 0;
+	for (struct conn *c = s->proxy->replica.conns[s->index]; c; c = c->next)
+		guard_lacks(s, c);
+}
+
+void guard_mend(struct service *s)
+{
+	struct proxy *p = s->proxy;
+	uint32_t nr = 0;
+
+	if (!p->guardian || !is_played(s) || s->fresh || s->syncing ||
+	    s->unkept)
+		return;
+	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
+		if (c->synced)
+			continue;
+		if (!send_conn(s, p->guardian, BATON_LINK_STREAM, c))
+			break;
+		c->synced = true;
+		nr++;
+	}
+	if (nr)
+		log_warning("service %s: %s had no room for %u connections; "
+			    "they are sent once more",
+			    s->config->name, link_peer_name(p->guardian), nr);
+}
+
 void guard_recover(struct service *s, struct link_peer *peer)
 {
 	for (struct conn *c = s->proxy->replica.conns[s->index]; c; c = c->next)
@@ -173,8 +217,15 @@ void guard_service(struct service *s)
 	sync_all(p);
 }
 
-void guard_acked(struct proxy *p, uint64_t sequence)
+void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 {
+	if (peer == p->late) {
+		p->late = NULL;
+		guard_up(p, peer);
+	}
+	if (peer != p->guardian)
+		return;
+	active_release(p, sequence);
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		struct service *s = &p->service[i];
 
@@ -213,10 +264,20 @@ void guard_find(struct proxy *p)
 
 void guard_down(struct proxy *p, struct link_peer *peer)
 {
+	if (peer == p->late)
+		p->late = NULL;
 	if (peer != p->guardian)
 		return;
 	lose(p, "its link is down");
 	guard_find(p);
+}
+
+void guard_late(struct proxy *p, struct link_peer *peer)
+{
+	if (peer != p->guardian)
+		return;
+	lose(p, "it confirms nothing");
+	p->late = peer;
 }
 
 void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,

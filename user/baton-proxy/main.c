@@ -29,6 +29,9 @@
  * snapshot. */
 #define LINK_HIGH (64u << 20)
 
+/* A standby that lives, but confirms nothing for so long, is none. */
+#define ACK_LATE 2000 /* ms */
+
 static const char usage[] =
 	"usage: baton-proxy [--config FILE] [--verbose]   run in foreground\n"
 	"       baton-proxy [--config FILE] --check       check the file\n"
@@ -69,6 +72,7 @@ static void on_down(struct link_peer *peer, enum baton_link_reason reason,
 {
 	(void)reason;
 	log_warning("link with %s is down: %s", link_peer_name(peer), why);
+	standby_down(proxy_of(peer), peer);
 	guard_down(proxy_of(peer), peer);
 }
 
@@ -88,17 +92,19 @@ static void on_frame(struct link_peer *peer, const struct link_frame *f)
 
 static void on_ack(struct link_peer *peer, uint64_t sequence)
 {
-	struct proxy *p = proxy_of(peer);
-
-	if (peer != p->guardian)
-		return;
-	active_release(p, sequence);
-	guard_acked(p, sequence);
+	guard_acked(proxy_of(peer), peer, sequence);
 }
 
 static void on_writable(struct link_peer *peer)
 {
 	guard_writable(proxy_of(peer), peer);
+}
+
+static void on_ack_late(struct link_peer *peer, uint64_t acked, uint64_t sent)
+{
+	(void)acked;
+	(void)sent;
+	guard_late(proxy_of(peer), peer);
 }
 
 static void on_refused(struct link_peer *peer, uint64_t sequence,
@@ -123,6 +129,7 @@ static const struct link_callbacks callbacks = {
 	.on_frame = on_frame,
 	.on_ack = on_ack,
 	.on_writable = on_writable,
+	.on_ack_late = on_ack_late,
 	.on_refused = on_refused,
 	.on_deposed = on_deposed,
 };
@@ -146,7 +153,9 @@ static int open_peer(struct proxy *p, size_t i, char *why)
 static int open_link(struct proxy *p, char *why)
 {
 	const struct config *c = p->config;
-	struct link_config config = { .node = c->node, .high = LINK_HIGH };
+	struct link_config config = { .node = c->node,
+				      .high = LINK_HIGH,
+				      .ack_late = ACK_LATE };
 	int err;
 
 	if (!c->nr_peers)
@@ -219,6 +228,7 @@ static void on_sweep(uv_timer_t *timer)
 
 		if (s->role != BATON_LINK_ROLE_OWNER)
 			continue;
+		guard_mend(s);
 		for (struct conn *c = p->replica.conns[i], *next; c; c = next) {
 			next = c->next;
 			if (!c->relay && !c->takeover &&
@@ -318,6 +328,13 @@ static int open_protection(struct proxy *p, char *why)
 	return 0;
 }
 
+static bool fits(const struct replica *r, uint16_t service, int which,
+		 const struct tuple *t)
+{
+	(void)r;
+	return config_service_has(&proxy.config->services[service], t, which);
+}
+
 static int start(struct proxy *p, char *why)
 {
 	static const int needed[] = { CAP_BPF, CAP_NET_ADMIN,
@@ -329,6 +346,9 @@ static int start(struct proxy *p, char *why)
 	err = replica_init(&p->replica, seed);
 	p->replica.on_gone = on_gone;
 	p->replica.greeting = greeting;
+	p->replica.fits = fits;
+	for (size_t i = 0; i < p->config->nr_services; i++)
+		p->replica.max[i] = p->config->services[i].connections;
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
 	err = err ?: open_protection(p, why);

@@ -23,16 +23,21 @@ struct wire_side {
 	uint8_t scale_in, scale_out;
 	__be16 flags;
 	__be32 window, window_max, window_seq, ts_value, ts_echo;
+	__be32 kept;
 	__be64 received, acked, end_at;
-	__be32 kept, nr_ranges;
+	__be32 nr_ranges;
 	__be32 zero;
 };
+
+_Static_assert(sizeof(struct wire_side) == 112, "no padding");
 
 struct wire_range {
 	__be64 at;
 	__be32 length;
 	__be32 zero;
 };
+
+#define WIRE_FLAGS_END (1 << 11)
 
 /* X(bit, member): the flags of a side */
 #define WIRE_FLAGS(X)                                                          \
@@ -65,6 +70,7 @@ static struct tuple take_tuple(const struct wire_tuple *w)
 			   .remote_port = ntohs(w->remote_port),
 			   .family = w->family };
 
+	memcpy(t.zero, w->zero, sizeof(t.zero));
 	memcpy(t.local, w->local, sizeof(t.local));
 	memcpy(t.remote, w->remote, sizeof(t.remote));
 	return t;
@@ -161,6 +167,8 @@ static const void *take(struct rest *r, size_t len)
 
 static int take_ranges(struct track *t, struct rest *r, uint32_t nr)
 {
+	uint64_t last = t->received;
+
 	for (; nr; nr--) {
 		const void *at = take(r, sizeof(struct wire_range));
 		struct wire_range w;
@@ -170,17 +178,19 @@ static int take_ranges(struct track *t, struct rest *r, uint32_t nr)
 			return -EBADMSG;
 		memcpy(&w, at, sizeof(w));
 		at = take(r, ntohl(w.length));
-		if (!at || !w.length || be64toh(w.at) <= t->received)
+		if (!at || !w.length || w.zero || be64toh(w.at) <= last ||
+		    be64toh(w.at) - t->received > t->limit)
 			return -EBADMSG;
 		err = track_ahead(t, be64toh(w.at), at, ntohl(w.length));
 		if (err)
-			return err;
+			return err == -ENOBUFS ? -EBADMSG : err;
+		last = be64toh(w.at) + ntohl(w.length);
 	}
 	return 0;
 }
 
-static int take_side(struct side *s, struct tuple *tuple, bool *known,
-		     struct rest *r)
+/* *known: whether there is such a side. */
+static int take_side(struct side *s, bool *known, struct rest *r)
 {
 	const void *at = take(r, sizeof(struct wire_side)), *bytes;
 	struct track *t = &s->track;
@@ -192,16 +202,17 @@ static int take_side(struct side *s, struct tuple *tuple, bool *known,
 		return -EBADMSG;
 	memcpy(&w, at, sizeof(w));
 	bytes = take(r, ntohl(w.kept));
-	if (!bytes || ntohl(w.kept) > REPLICA_ROOM_STANDBY ||
-	    ntohl(w.kept) > be64toh(w.received))
-		return -EBADMSG;
 	flags = ntohs(w.flags);
+	if (!bytes || ntohl(w.kept) > REPLICA_ROOM_STANDBY ||
+	    ntohl(w.kept) > be64toh(w.received) || flags >= WIRE_FLAGS_END ||
+	    w.zero)
+		return -EBADMSG;
 #define X(bit, member) s->member = flags >> bit & 1;
 	WIRE_FLAGS(X)
 #undef X
 	*known = s->known;
 	s->known = false; /* until it is in the table */
-	*tuple = take_tuple(&w.tuple);
+	s->tuple = take_tuple(&w.tuple);
 	t->seq_in = ntohl(w.seq_in);
 	t->seq_out = ntohl(w.seq_out);
 	t->mss_in = ntohs(w.mss_in);
@@ -221,85 +232,106 @@ static int take_side(struct side *s, struct tuple *tuple, bool *known,
 	return err ?: take_ranges(t, r, ntohl(w.nr_ranges));
 }
 
+static int take_conn(const struct replica *replica, struct conn *c,
+		     struct rest *r)
+{
+	uint8_t greeting[REPLICA_GREETING_MAX];
+	bool known[NR_SIDES];
+	int err = 0;
+
+	for (int i = 0; i < NR_SIDES && !err; i++)
+		err = take_side(&c->side[i], &known[i], r);
+	if (err)
+		return err;
+	c->side[CLIENT].track.prefix = replica_greeting(
+		replica, c->service, &c->side[CLIENT].tuple, greeting);
+	if (r->len || !known[CLIENT] ||
+	    known[SERVER] != !!c->side[SERVER].tuple.family ||
+	    !conn_is_sound(c))
+		return -EBADMSG;
+	return 0;
+}
+
+/* It takes the place of what was known of the same client; nothing changes if
+ * it cannot. */
+static int replace(struct replica *r, struct conn *c)
+{
+	struct side *old = replica_find(r, &c->side[CLIENT].tuple);
+
+	if (old &&
+	    (side_conn(old)->service != c->service || old->which != CLIENT))
+		return -EBADMSG;
+	if (old)
+		replica_remove(r, side_conn(old));
+	return replica_enter(r, c);
+}
+
 struct conn *message_take_conn(struct replica *r, uint16_t service,
 			       const uint8_t *bytes, size_t len)
 {
 	struct rest rest = { bytes, len };
-	struct tuple client, server;
-	struct side *old;
-	struct conn *c;
-	uint8_t greeting[REPLICA_GREETING_MAX];
-	bool known[NR_SIDES];
-	int err;
+	struct conn *c = conn_new(service);
+	int err = c ? take_conn(r, c, &rest) : -ENOMEM;
 
-	if (len < sizeof(struct wire_side)) {
-		errno = EBADMSG;
-		return NULL;
-	}
-	client = take_tuple((const struct wire_tuple *)bytes);
-	old = replica_find(r, &client);
-	if (old)
-		replica_remove(r, side_conn(old));
-	c = replica_add(r, service, &client);
-	if (!c) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	c->side[CLIENT].known = false; /* which take_side() sets for itself */
-	c->side[CLIENT].track.prefix =
-		replica_greeting(r, service, &client, greeting);
-	err = take_side(&c->side[CLIENT], &client, &known[CLIENT], &rest);
-	c->side[CLIENT].known = true;
 	if (!err)
-		err = take_side(&c->side[SERVER], &server, &known[SERVER],
-				&rest);
-	if (!err && (rest.len || !known[CLIENT]))
-		err = -EBADMSG;
-	if (!err && known[SERVER])
-		err = replica_pair(r, c, &server);
+		err = replace(r, c);
 	if (!err)
 		return c;
-	replica_remove(r, c);
+	if (c)
+		conn_free(c);
 	errno = -err;
 	return NULL;
 }
 
 /* --- the stream -------------------------------------------------------------- */
 
+/* What is said of a service is about its own connections: NULL in *side if it
+ * has none of this tuple. */
+static int find(const struct replica *r, uint16_t service,
+		const struct tuple *t, struct side **side)
+{
+	*side = replica_find(r, t);
+	return *side && side_conn(*side)->service != service ? -EBADMSG : 0;
+}
+
 static int take_in(struct replica *r, uint16_t service, const uint8_t *packet,
-		   size_t len, uint64_t now)
+		   size_t len, uint64_t now, struct tuple *client)
 {
 	struct segment s;
 	struct side *side;
 
-	if (segment_parse(&s, packet, len, true))
+	if (segment_parse(&s, packet, len, true) ||
+	    find(r, service, &s.tuple, &side))
 		return -EBADMSG;
-	side = replica_find(r, &s.tuple);
+	*client = side ? side_conn(side)->side[CLIENT].tuple : s.tuple;
 	if (!side && (s.flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN) {
 		struct conn *c = replica_open(r, service, &s.tuple);
 
-		side = c ? &c->side[CLIENT] : NULL;
 		if (!c)
-			return -ENOMEM;
+			return -errno;
+		side = &c->side[CLIENT];
 	}
 	if (!side)
 		return 0; /* it is over here already */
 	side_conn(side)->touched = now;
-	if (replica_in(side, &s, REPLICA_ROOM_STANDBY) == TRACK_DROP)
+	if (replica_in(side, &s, REPLICA_ROOM_STANDBY) == TRACK_DROP) {
+		replica_remove(r, side_conn(side));
 		return -ENOBUFS;
+	}
 	if (replica_is_over(side_conn(side)))
 		replica_remove(r, side_conn(side));
 	return 0;
 }
 
-static int take_out(struct replica *r, const uint8_t *packet, size_t len)
+static int take_out(struct replica *r, uint16_t service, const uint8_t *packet,
+		    size_t len)
 {
 	struct segment s;
 	struct side *side;
 
-	if (segment_parse(&s, packet, len, false))
+	if (segment_parse(&s, packet, len, false) ||
+	    find(r, service, &s.tuple, &side))
 		return -EBADMSG;
-	side = replica_find(r, &s.tuple);
 	if (!side)
 		return 0;
 	track_out(&side->track, &s);
@@ -308,51 +340,70 @@ static int take_out(struct replica *r, const uint8_t *packet, size_t len)
 	return 0;
 }
 
-static int take_pair(struct replica *r, const uint8_t *body, size_t len)
+static int take_pair(struct replica *r, uint16_t service, const uint8_t *body,
+		     size_t len, struct tuple *client)
 {
 	struct wire_tuple w[NR_SIDES];
-	struct tuple client, server;
+	struct tuple server;
 	struct side *side;
+	int err;
 
 	if (len != sizeof(w))
 		return -EBADMSG;
 	memcpy(w, body, len);
-	client = take_tuple(&w[CLIENT]);
+	*client = take_tuple(&w[CLIENT]);
 	server = take_tuple(&w[SERVER]);
-	side = replica_find(r, &client);
-	return side ? replica_pair(r, side_conn(side), &server) : 0;
+	if (find(r, service, client, &side))
+		return -EBADMSG;
+	if (!side)
+		return 0;
+	err = replica_pair(r, side_conn(side), &server);
+	if (err == -EEXIST)
+		replica_remove(r, side_conn(side));
+	return err;
 }
 
-static int take_gone(struct replica *r, const uint8_t *body, size_t len)
+static int take_gone(struct replica *r, uint16_t service, const uint8_t *body,
+		     size_t len)
 {
-	struct wire_tuple w;
 	struct tuple client;
 	struct side *side;
 
-	if (len != sizeof(w))
+	if (len != sizeof(struct wire_tuple) ||
+	    message_client(body, len, &client) ||
+	    find(r, service, &client, &side))
 		return -EBADMSG;
-	memcpy(&w, body, len);
-	client = take_tuple(&w);
-	side = replica_find(r, &client);
 	if (side)
 		replica_remove(r, side_conn(side));
 	return 0;
 }
 
 int message_take(struct replica *r, uint16_t service, uint8_t kind,
-		 const uint8_t *body, size_t len, uint64_t now)
+		 const uint8_t *body, size_t len, uint64_t now,
+		 struct tuple *client)
 {
 	switch (kind) {
 	case MESSAGE_IN:
-		return take_in(r, service, body, len, now);
+		return take_in(r, service, body, len, now, client);
 	case MESSAGE_OUT:
-		return take_out(r, body, len);
+		return take_out(r, service, body, len);
 	case MESSAGE_PAIR:
-		return take_pair(r, body, len);
+		return take_pair(r, service, body, len, client);
 	case MESSAGE_GONE:
-		return take_gone(r, body, len);
+		return take_gone(r, service, body, len);
 	}
 	return -EBADMSG;
+}
+
+int message_client(const uint8_t *body, size_t len, struct tuple *client)
+{
+	struct wire_tuple w;
+
+	if (len < sizeof(w))
+		return -EBADMSG;
+	memcpy(&w, body, sizeof(w));
+	*client = take_tuple(&w);
+	return 0;
 }
 
 size_t message_put_pair(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX])
@@ -364,9 +415,10 @@ size_t message_put_pair(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX])
 	return sizeof(w);
 }
 
-size_t message_put_gone(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX])
+size_t message_put_client(const struct tuple *client,
+			  uint8_t body[MESSAGE_TUPLES_MAX])
 {
-	struct wire_tuple w = put_tuple(&c->side[CLIENT].tuple);
+	struct wire_tuple w = put_tuple(client);
 
 	memcpy(body, &w, sizeof(w));
 	return sizeof(w);

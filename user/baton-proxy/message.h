@@ -23,7 +23,8 @@
 	X(CONN, "conn") /* of a snapshot: a connection, or the end of one */   \
 	X(CONN_PART, "conn_part") /* what comes before that end */             \
 	X(RECOVER, "recover") /* an owner that began anew asks its standby */  \
-	X(RECOVERED, "recovered") /* that was all, by CONN and CONN_PART */
+	X(RECOVERED, "recovered") /* that was all, by CONN and CONN_PART */    \
+	X(LACKS, "lacks") /* the client's tuple: the standby has no room */
 
 enum message_kind {
 #define X(name, label) MESSAGE_##name,
@@ -44,22 +45,31 @@ struct message_head {
  * sides. Malloced; its length, or -ENOMEM. */
 ssize_t message_put_conn(const struct conn *c, uint8_t **bytes);
 
-/* Make the connection; an old one of the same client goes. The connection, or
- * NULL with errno EBADMSG, ENOMEM, EEXIST. */
+/* Make the connection, in the place of an old one of the same client. The
+ * connection; or NULL with errno EBADMSG: it cannot be right, nothing has
+ * changed; or ENOMEM, ENOBUFS, EEXIST, as of message_take(). */
 struct conn *message_take_conn(struct replica *r, uint16_t service,
 			       const uint8_t *bytes, size_t len);
 
 #define MESSAGE_TUPLES_MAX 96
 
-/* The body of a PAIR, of a GONE; its length. */
+/* The body of a PAIR, of a GONE or a LACKS; its length. */
 size_t message_put_pair(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX]);
-size_t message_put_gone(const struct conn *c, uint8_t body[MESSAGE_TUPLES_MAX]);
+size_t message_put_client(const struct tuple *client,
+			  uint8_t body[MESSAGE_TUPLES_MAX]);
+
+/* The client's tuple, with which the bodies of PAIR, GONE, LACKS and CONN begin.
+ * 0 or -EBADMSG. */
+int message_client(const uint8_t *body, size_t len, struct tuple *client);
 
 /*
- * Carry out any other message at a standby. 0, or -EBADMSG (it cannot be
- * right), -ENOMEM, -ENOBUFS (no room for the bytes that it brings).
+ * Carry out any other message at a standby. 0; -EBADMSG or -EALREADY: it cannot
+ * be right, nothing has changed; -ENOBUFS (no room), -EEXIST (a tuple is another
+ * connection's): the connection of *client is not kept any more, as what is kept
+ * would have a hole.
  */
 int message_take(struct replica *r, uint16_t service, uint8_t kind,
-		 const uint8_t *body, size_t len, uint64_t now);
+		 const uint8_t *body, size_t len, uint64_t now,
+		 struct tuple *client);
 
 #endif

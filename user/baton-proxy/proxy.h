@@ -38,6 +38,7 @@ struct service {
 	/* OWNER: it has begun anew, and its standby may have what it lost */
 	bool fresh;
 	bool syncing; /* OWNER: a snapshot is on its way */
+	bool unkept; /* OWNER: the standby does not know such a service */
 	uint64_t snapshot_begin; /* its first sequence */
 	uint64_t snapshot_end; /* its last sequence; 0: it has been stored */
 	uint32_t taking; /* connections that are being taken over */
@@ -63,8 +64,10 @@ struct service {
 	X(silenced, "packets of connections that another host plays")          \
 	X(no_room, "packets dropped for lack of room")                         \
 	X(messages, "messages to the standby")                                 \
-	X(taken, "messages from owners")                                       \
-	X(bad, "messages from owners that could not be right")
+	X(unkept, "connections that the standby has no room for")              \
+	X(taken, "messages from peers")                                        \
+	X(bad, "messages from peers that could not be right")                  \
+	X(lacking, "messages from owners for which there is no room")
 
 struct counters {
 #define X(name, text) uint64_t name;
@@ -75,6 +78,16 @@ struct counters {
 struct jsonserver;
 struct takeover; /* takeover.c */
 struct early; /* active.c */
+
+/* Of a peer: a connection's snapshot that has not come whole yet. */
+struct parts {
+	uint8_t *bytes;
+	size_t len;
+	bool begun;
+	int err; /* of a part that could not be kept */
+	struct tuple client;
+	bool mute; /* nothing is confirmed any more, until it connects anew */
+};
 
 struct proxy {
 	const struct config *config;
@@ -91,12 +104,12 @@ struct proxy {
 
 	struct link *link;
 	struct link_key *key;
-	struct link_peer *peer[16];
+	struct link_peer *peer[CONFIG_PEERS];
 	struct link_peer *guardian; /* stores what this proxy plays */
+	struct link_peer *late; /* it did, until it confirmed nothing for long */
 	uint64_t sent; /* the last sequence of a message to it */
 	uint64_t acked; /* all up to here it has stored */
-	uint8_t *conn; /* of a snapshot, put together from its parts */
-	size_t conn_len;
+	struct parts parts[CONFIG_PEERS]; /* from each of them */
 
 	struct takeover *takeovers;
 	struct probes probes;
@@ -134,7 +147,8 @@ void withhold_advance(struct proxy *p, struct conn *c);
 /* --- guard.c --- */
 void guard_up(struct proxy *p, struct link_peer *peer);
 void guard_down(struct proxy *p, struct link_peer *peer);
-void guard_acked(struct proxy *p, uint64_t sequence);
+/* It has stored all up to this sequence. */
+void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence);
 void guard_writable(struct proxy *p, struct link_peer *peer);
 /* A service is the standby's to know from now on. */
 void guard_service(struct service *s);
@@ -152,8 +166,18 @@ void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
 void guard_find(struct proxy *p);
 /* Forget a connection, there as well. */
 void guard_gone(struct service *s, struct conn *c);
+/* The standby does not keep it, or none of the service's, whatever it confirms
+ * later. */
+void guard_lacks(struct service *s, struct conn *c);
+void guard_lacks_all(struct service *s);
+/* It lives, but has confirmed nothing for long. */
+void guard_late(struct proxy *p, struct link_peer *peer);
+/* Tell it once more of connections that it does not keep. */
+void guard_mend(struct service *s);
 
 /* --- standby.c --- */
+/* What has not come whole will not any more. */
+void standby_down(struct proxy *p, struct link_peer *peer);
 void standby_frame(struct proxy *p, struct link_peer *peer,
 		   const struct link_frame *f);
 

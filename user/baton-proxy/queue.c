@@ -243,12 +243,13 @@ static int grow(struct queue *q)
 	return 0;
 }
 
-int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go)
+int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
+	       const void *of)
 {
 	if (q->nr == q->size && grow(q))
 		return -ENOMEM;
 	q->ring[(q->head + q->nr++) & (q->size - 1)] =
-		(struct waiting){ id, may_go, sequence };
+		(struct waiting){ id, may_go, false, sequence, of };
 	return 0;
 }
 
@@ -261,19 +262,35 @@ void queue_release(struct queue *q, uint64_t sequence)
 			break;
 		q->head++;
 		q->nr--;
+		if (!w->settled)
+			queue_accept(q, w->id);
+	}
+}
+
+/* What is dropped, its sender repeats. */
+static void settle(struct queue *q, struct waiting *w)
+{
+	if (w->settled)
+		return;
+	w->settled = true;
+	if (w->may_go)
 		queue_accept(q, w->id);
+	else
+		queue_drop(q, w->id);
+}
+
+void queue_withdraw(struct queue *q, const void *of)
+{
+	for (uint32_t i = 0; i < q->nr; i++) {
+		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
+
+		if (w->of == of)
+			settle(q, w);
 	}
 }
 
 void queue_give_up(struct queue *q)
 {
-	for (; q->nr; q->nr--, q->head++) {
-		const struct waiting *w = &q->ring[q->head & (q->size - 1)];
-
-		/* what is dropped, its sender repeats */
-		if (w->may_go)
-			queue_accept(q, w->id);
-		else
-			queue_drop(q, w->id);
-	}
+	for (; q->nr; q->nr--, q->head++)
+		settle(q, &q->ring[q->head & (q->size - 1)]);
 }

@@ -26,7 +26,9 @@ typedef void queue_fn(void *arg, const struct queued *q);
 struct waiting {
 	uint32_t id;
 	bool may_go; /* also if there is no standby any more */
+	bool settled; /* it has its verdict already */
 	uint64_t sequence; /* of the link */
+	const void *of; /* see queue_withdraw() */
 };
 
 struct queue {
@@ -53,8 +55,12 @@ void queue_drop(struct queue *q, uint32_t id);
 /* Let it go as it is now. */
 void queue_accept_changed(struct queue *q, const struct queued *one);
 
-/* Wait for the standby's word. 0 or -ENOMEM. */
-int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go);
+/* Wait for the standby's word about `of`. 0 or -ENOMEM. */
+int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
+	       const void *of);
+
+/* What waits for a word about this will not hear it. */
+void queue_withdraw(struct queue *q, const void *of);
 
 /* All up to this sequence is stored: let those go that waited for it. */
 void queue_release(struct queue *q, uint64_t sequence);

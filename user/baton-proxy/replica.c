@@ -13,7 +13,8 @@ int replica_init(struct replica *r, uint64_t seed)
 	r->buckets = calloc(BUCKETS, sizeof(struct side *));
 	r->mask = BUCKETS - 1;
 	r->seed = seed | 1;
-	r->max = 100000;
+	for (int i = 0; i < REPLICA_SERVICES; i++)
+		r->max[i] = UINT32_MAX;
 	return r->buckets ? 0 : -ENOMEM;
 }
 
@@ -69,29 +70,87 @@ static void leave(struct replica *r, struct side *s)
 	s->known = false;
 }
 
-struct conn *replica_add(struct replica *r, uint16_t service,
-			 const struct tuple *client)
+struct conn *conn_new(uint16_t service)
 {
-	struct conn *c;
+	struct conn *c = calloc(1, sizeof(*c));
 
-	if (service >= REPLICA_SERVICES || r->nr[service] >= r->max)
-		return NULL;
-	c = calloc(1, sizeof(*c));
 	if (!c)
-		return NULL;
+		return NULL; /* calloc() has set errno */
 	c->service = service;
 	for (int i = 0; i < NR_SIDES; i++) {
 		c->side[i].which = i;
 		track_init(&c->side[i].track);
 	}
-	enter(r, &c->side[CLIENT], client);
-	c->next = r->conns[service];
-	c->prev = &r->conns[service];
+	return c;
+}
+
+void conn_free(struct conn *c)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		track_free(&c->side[i].track);
+	free(c);
+}
+
+/* As bytes they are compared, so each has one way to be written. */
+static bool tuple_is_sound(const struct tuple *t)
+{
+	static const __be32 none[3];
+
+	if (t->zero[0] || t->zero[1] || t->zero[2])
+		return false;
+	return t->family == 6 ||
+	       (t->family == 4 && !memcmp(t->local + 1, none, sizeof(none)) &&
+		!memcmp(t->remote + 1, none, sizeof(none)));
+}
+
+static int may_enter(const struct replica *r, const struct conn *c, int which,
+		     const struct tuple *t)
+{
+	if (!tuple_is_sound(t) ||
+	    (r->fits && !r->fits(r, c->service, which, t)))
+		return -EBADMSG;
+	return replica_find(r, t) ? -EEXIST : 0;
+}
+
+int replica_enter(struct replica *r, struct conn *c)
+{
+	bool paired = c->side[SERVER].tuple.family;
+	int err = 0;
+
+	if (c->service >= REPLICA_SERVICES)
+		return -EBADMSG;
+	if (r->nr[c->service] >= r->max[c->service])
+		return -ENOBUFS;
+	for (int i = 0; i <= paired && !err; i++)
+		err = may_enter(r, c, i, &c->side[i].tuple);
+	if (err)
+		return err;
+	for (int i = 0; i <= paired; i++)
+		enter(r, &c->side[i], &c->side[i].tuple);
+	c->next = r->conns[c->service];
+	c->prev = &r->conns[c->service];
 	if (c->next)
 		c->next->prev = &c->next;
 	*c->prev = c;
-	r->nr[service]++;
-	return c;
+	r->nr[c->service]++;
+	return 0;
+}
+
+struct conn *replica_add(struct replica *r, uint16_t service,
+			 const struct tuple *client)
+{
+	struct conn *c = conn_new(service);
+	int err;
+
+	if (!c)
+		return NULL;
+	c->side[CLIENT].tuple = *client;
+	err = replica_enter(r, c);
+	if (!err)
+		return c;
+	conn_free(c);
+	errno = -err;
+	return NULL;
 }
 
 size_t replica_greeting(const struct replica *r, uint16_t service,
@@ -107,29 +166,35 @@ struct conn *replica_open(struct replica *r, uint16_t service,
 	struct conn *c = replica_add(r, service, client);
 	uint8_t bytes[REPLICA_GREETING_MAX];
 	size_t length;
+	int err;
 
 	if (!c)
 		return NULL;
 	length = replica_greeting(r, service, client, bytes);
-	if (!track_prefix(&c->side[CLIENT].track, bytes, length))
+	err = track_prefix(&c->side[CLIENT].track, bytes, length);
+	if (!err)
 		return c;
 	replica_remove(r, c);
+	errno = -err;
 	return NULL;
 }
 
 int replica_pair(struct replica *r, struct conn *c, const struct tuple *server)
 {
+	int err;
+
 	if (c->side[SERVER].known)
 		return -EALREADY;
-	if (replica_find(r, server))
-		return -EEXIST;
-	enter(r, &c->side[SERVER], server);
-	return 0;
+	err = may_enter(r, c, SERVER, server);
+	if (!err)
+		enter(r, &c->side[SERVER], server);
+	return err;
 }
 
 void replica_unpair(struct replica *r, struct conn *c)
 {
 	leave(r, &c->side[SERVER]);
+	memset(&c->side[SERVER].tuple, 0, sizeof(struct tuple));
 	track_free(&c->side[SERVER].track);
 	track_init(&c->side[SERVER].track);
 }
@@ -138,16 +203,13 @@ void replica_remove(struct replica *r, struct conn *c)
 {
 	if (r->on_gone)
 		r->on_gone(r, c);
-	for (int i = 0; i < NR_SIDES; i++) {
+	for (int i = 0; i < NR_SIDES; i++)
 		leave(r, &c->side[i]);
-		track_free(&c->side[i].track);
-	}
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
 	r->nr[c->service]--;
-	free(c->clamp);
-	free(c);
+	conn_free(c);
 }
 
 void replica_clear(struct replica *r, uint16_t service)
@@ -193,6 +255,78 @@ bool replica_is_over(const struct conn *c)
 		return true;
 	return track_is_over(&c->side[CLIENT].track) &&
 	       (!server->known || track_is_over(&server->track));
+}
+
+/* --- what can be -------------------------------------------------------------- */
+
+/* Streams that are longer have never been sent. */
+#define LONGEST (UINT64_C(1) << 62)
+
+static bool is_scale(uint8_t scale)
+{
+	return scale <= SEGMENT_SCALE_MAX || scale == SEGMENT_NO_SCALE;
+}
+
+static bool handshake_is_sound(const struct track *t)
+{
+	bool both = t->opened_in && t->opened_out;
+
+	if (!is_scale(t->scale_in) || !is_scale(t->scale_out))
+		return false;
+	if (t->answered && !both)
+		return false;
+	if (!t->opened_in)
+		return !t->mss_in && t->scale_in == SEGMENT_NO_SCALE &&
+		       t->received == t->prefix && !t->nr_ranges &&
+		       !t->end_ahead;
+	return !both || (t->scale_in == SEGMENT_NO_SCALE) ==
+				(t->scale_out == SEGMENT_NO_SCALE);
+}
+
+static bool end_is_sound(const struct track *t)
+{
+	uint64_t last = t->nr_ranges ? t->ranges[t->nr_ranges - 1].end
+				     : t->received;
+
+	if (t->end_in)
+		return !t->end_ahead && t->end_at == t->received &&
+		       !t->nr_ranges;
+	if (t->end_ahead)
+		return t->end_at > t->received && t->end_at >= last;
+	return !t->end_at;
+}
+
+static bool track_is_sound(const struct track *t, const struct track *other)
+{
+	return handshake_is_sound(t) && end_is_sound(t) &&
+	       t->window <= t->window_max &&
+	       t->window_max <= UINT16_MAX << SEGMENT_SCALE_MAX &&
+	       t->received < LONGEST && t->end_at < LONGEST &&
+	       t->kept <= t->received && t->received >= t->prefix &&
+	       t->acked <= other->received &&
+	       /* what the other end may still need is there */
+	       t->received - t->kept <= other->acked &&
+	       (!t->end_acked ||
+		(other->end_in && t->acked == other->received));
+}
+
+static bool is_blank(const struct side *s)
+{
+	static const struct tuple nobody;
+
+	return !memcmp(&s->tuple, &nobody, sizeof(nobody)) &&
+	       !s->track.opened_in && !s->track.opened_out;
+}
+
+bool conn_is_sound(const struct conn *c)
+{
+	const struct side *client = &c->side[CLIENT],
+			  *server = &c->side[SERVER];
+
+	return tuple_is_sound(&client->tuple) &&
+	       (tuple_is_sound(&server->tuple) || is_blank(server)) &&
+	       track_is_sound(&client->track, &server->track) &&
+	       track_is_sound(&server->track, &client->track);
 }
 
 size_t replica_memory(const struct conn *c)

@@ -65,7 +65,7 @@ struct replica {
 	uint64_t seed;
 	struct conn *conns[REPLICA_SERVICES];
 	uint32_t nr[REPLICA_SERVICES];
-	uint32_t max; /* connections of a service */
+	uint32_t max[REPLICA_SERVICES]; /* connections */
 	/* What the server is told before the client's first byte: the length.
 	 * NULL: nothing. */
 	size_t (*greeting)(const struct replica *r, uint16_t service,
@@ -73,6 +73,9 @@ struct replica {
 			   uint8_t bytes[REPLICA_GREETING_MAX]);
 	/* A connection is about to be forgotten. */
 	void (*on_gone)(struct replica *r, struct conn *c);
+	/* Can a side of the service's connections have this tuple? NULL: any */
+	bool (*fits)(const struct replica *r, uint16_t service, int which,
+		     const struct tuple *t);
 };
 
 int replica_init(struct replica *r, uint64_t seed); /* 0 or -ENOMEM */
@@ -80,8 +83,20 @@ void replica_free(struct replica *r);
 
 struct side *replica_find(const struct replica *r, const struct tuple *t);
 
-/* A connection from this client whose SYN comes next; NULL: no memory, or more
- * than `max`. */
+/* A connection that is in no table yet; NULL: no memory. */
+struct conn *conn_new(uint16_t service);
+void conn_free(struct conn *c);
+
+/* Put it there, with the tuples that its sides have (of the server's, the
+ * family is 0 if there is none). 0; -EEXIST: a tuple is another's; -EBADMSG: or
+ * cannot be one; -ENOBUFS: there are `max`. */
+int replica_enter(struct replica *r, struct conn *c);
+
+/* Is it a state that segments can have led to? */
+bool conn_is_sound(const struct conn *c);
+
+/* A connection from this client whose SYN comes next; NULL with errno: ENOMEM, or
+ * as above. */
 struct conn *replica_open(struct replica *r, uint16_t service,
 			  const struct tuple *client);
 
@@ -93,7 +108,7 @@ size_t replica_greeting(const struct replica *r, uint16_t service,
 struct conn *replica_add(struct replica *r, uint16_t service,
 			 const struct tuple *client);
 
-/* It goes on to the server by this tuple: 0, or -EEXIST, -EALREADY. */
+/* It goes on to the server by this tuple: 0, -EALREADY, or as above. */
 int replica_pair(struct replica *r, struct conn *c, const struct tuple *server);
 
 /* The server was not reached by it: there is none yet. */

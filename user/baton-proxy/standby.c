@@ -22,42 +22,76 @@ static struct service *service_of(struct proxy *p, uint32_t owner,
 	return NULL;
 }
 
-/* A part of a connection's snapshot, and after the last one all of it. */
-static int take_conn(struct proxy *p, struct service *s,
-		     const struct message_head *head, const uint8_t *body,
-		     size_t len)
+static struct parts *parts_of(struct proxy *p, const struct link_peer *peer)
+{
+	size_t i = 0;
+
+	while (p->peer[i] != peer)
+		i++;
+	return &p->parts[i];
+}
+
+static void parts_clear(struct parts *parts)
+{
+	free(parts->bytes);
+	*parts = (struct parts){ 0 };
+}
+
+void standby_down(struct proxy *p, struct link_peer *peer)
+{
+	parts_clear(parts_of(p, peer));
+}
+
+static int parts_add(struct parts *parts, const uint8_t *body, size_t len)
 {
 	uint8_t *all;
-	int err = 0;
 
-	if (head->begins)
-		p->conn_len = 0;
-	if (p->conn_len + len > 3 * REPLICA_ROOM_STANDBY)
+	if (parts->len + len > 3 * REPLICA_ROOM_STANDBY)
 		return -EBADMSG;
-	all = realloc(p->conn, p->conn_len + len);
+	all = realloc(parts->bytes, parts->len + len);
 	if (!all)
 		return -ENOMEM;
-	p->conn = all;
-	memcpy(all + p->conn_len, body, len);
-	p->conn_len += len;
+	parts->bytes = all;
+	memcpy(all + parts->len, body, len);
+	parts->len += len;
+	return 0;
+}
+
+/* A part of a connection's snapshot, and after the last one all of it. */
+static int take_conn(struct proxy *p, struct service *s, struct parts *parts,
+		     const struct message_head *head, const uint8_t *body,
+		     size_t len, struct tuple *client)
+{
+	int err;
+
+	if (head->begins) {
+		parts_clear(parts);
+		parts->begun = !message_client(body, len, &parts->client);
+	}
+	if (!parts->begun || !len)
+		return -EBADMSG;
+	if (!parts->err)
+		parts->err = parts_add(parts, body, len);
 	if (head->kind == MESSAGE_CONN_PART)
 		return 0;
-	if (!message_take_conn(&p->replica, s->index, p->conn, p->conn_len))
+	*client = parts->client;
+	err = parts->err;
+	if (!err &&
+	    !message_take_conn(&p->replica, s->index, parts->bytes, parts->len))
 		err = -errno;
-	free(p->conn);
-	p->conn = NULL;
-	p->conn_len = 0;
+	parts_clear(parts);
 	return err;
 }
 
 static int take_message(struct proxy *p, struct service *s,
-			const struct message_head *head, const uint8_t *body,
-			size_t len)
+			struct link_peer *peer, const struct message_head *head,
+			const uint8_t *body, size_t len, struct tuple *client)
 {
 	if (head->kind == MESSAGE_CONN || head->kind == MESSAGE_CONN_PART)
-		return take_conn(p, s, head, body, len);
+		return take_conn(p, s, parts_of(p, peer), head, body, len,
+				 client);
 	return message_take(&p->replica, s->index, head->kind, body, len,
-			    clock_ns());
+			    clock_ns(), client);
 }
 
 /* What is not in the snapshot is over. Until then it is not known to be. */
@@ -86,10 +120,13 @@ static int recover(struct proxy *p, struct service *s,
 		   const struct message_head *head, const uint8_t *body,
 		   size_t len)
 {
+	struct tuple client;
+
 	switch (head->kind) {
 	case MESSAGE_CONN:
 	case MESSAGE_CONN_PART:
-		return take_conn(p, s, head, body, len);
+		return take_conn(p, s, parts_of(p, p->guardian), head, body,
+				 len, &client);
 	case MESSAGE_RECOVERED:
 		service_begin(s);
 		return 0;
@@ -97,54 +134,105 @@ static int recover(struct proxy *p, struct service *s,
 	return -EBADMSG;
 }
 
+/* This host plays the owner: what its standby says. */
+static int take_word(struct proxy *p, struct service *s,
+		     const struct message_head *head, const uint8_t *body,
+		     size_t len)
+{
+	struct tuple client;
+	struct side *side;
+
+	if (s->fresh)
+		return recover(p, s, head, body, len);
+	if (head->kind != MESSAGE_LACKS)
+		return -EBADMSG;
+	if (!len) {
+		guard_lacks_all(s);
+		return 0;
+	}
+	if (message_client(body, len, &client))
+		return -EBADMSG;
+	side = replica_find(&p->replica, &client);
+	if (side && side_conn(side)->service == s->index)
+		guard_lacks(s, side_conn(side));
+	return 0;
+}
+
 static int take_stream(struct proxy *p, struct service *s,
 		       struct link_peer *peer, const struct message_head *head,
-		       const uint8_t *body, size_t len)
+		       const uint8_t *body, size_t len, struct tuple *client)
 {
 	if (s->role == BATON_LINK_ROLE_OWNER)
-		return s->fresh ? recover(p, s, head, body, len) : -EBADMSG;
+		return peer == p->guardian ? take_word(p, s, head, body, len)
+					   : -EBADMSG;
 	if (head->kind == MESSAGE_RECOVER) {
 		guard_recover(s, peer);
 		return 0;
 	}
-	return take_message(p, s, head, body, len);
+	return take_message(p, s, peer, head, body, len, client);
+}
+
+/* --- frames ------------------------------------------------------------------- */
+
+/*
+ * A confirmation means all that was said before, so what is not kept has to be
+ * told, and goes ahead of it: one connection, or (NULL) all of a service. If
+ * that cannot be told either, nothing is confirmed any more.
+ */
+static void say_lacks(struct proxy *p, struct link_peer *peer,
+		      const struct link_frame *f, __be32 service,
+		      const struct tuple *client)
+{
+	const struct message_head head = { .kind = MESSAGE_LACKS,
+					   .service = service };
+	const struct link_frame answer = { .type = BATON_LINK_STREAM,
+					   .channel = MESSAGE_CHANNEL,
+					   .owner = f->owner,
+					   .epoch = f->epoch };
+	uint8_t body[MESSAGE_TUPLES_MAX];
+	size_t len = client ? message_put_client(client, body) : 0;
+	struct iovec iov[] = { { (void *)&head, sizeof(head) }, { body, len } };
+
+	p->count.lacking++;
+	if (link_send(peer, &answer, iov, 2) < 0)
+		parts_of(p, peer)->mute = true;
 }
 
 void standby_frame(struct proxy *p, struct link_peer *peer,
 		   const struct link_frame *f)
 {
 	struct message_head head;
-	struct service *s = NULL;
+	struct tuple client;
+	struct service *s;
 	int err = 0;
 
-	if (f->channel == MESSAGE_CHANNEL && f->length >= sizeof(head)) {
-		memcpy(&head, f->payload, sizeof(head));
-		s = service_of(p, f->owner, ntohl(head.service));
-	}
-	/* A service that is not configured here cannot go on here: not to
-	 * confirm it keeps its owner from believing so. */
-	if (!s) {
+	if (f->channel != MESSAGE_CHANNEL || f->length < sizeof(head)) {
 		p->count.bad++;
 		return;
 	}
-	switch (f->type) {
-	case BATON_LINK_SNAPSHOT_BEGIN:
-		snapshot_begins(p, s);
-		break;
-	case BATON_LINK_SNAPSHOT_END:
-		snapshot_ends(p, s, peer);
-		break;
-	default:
-		err = take_stream(p, s, peer, &head, f->payload + sizeof(head),
-				  f->length - sizeof(head));
-	}
+	memcpy(&head, f->payload, sizeof(head));
+	s = service_of(p, f->owner, ntohl(head.service));
 	p->count.taken++;
-	if (err) {
-		p->count.bad++;
-		log_warning("service %s: a message of %s is not kept: %s",
-			    s->config->name, link_peer_name(peer),
-			    strerror(-err));
-		return;
+	if (!s) {
+		/* one that is not configured here cannot go on here */
+		if (f->type == BATON_LINK_SNAPSHOT_END)
+			say_lacks(p, peer, f, head.service, NULL);
+	} else if (f->type == BATON_LINK_SNAPSHOT_BEGIN) {
+		snapshot_begins(p, s);
+	} else if (f->type == BATON_LINK_SNAPSHOT_END) {
+		snapshot_ends(p, s, peer);
+	} else {
+		err = take_stream(p, s, peer, &head, f->payload + sizeof(head),
+				  f->length - sizeof(head), &client);
 	}
-	link_ack(peer, f->sequence);
+	if (err == -EBADMSG || err == -EALREADY)
+		p->count.bad++;
+	else if (err)
+		say_lacks(p, peer, f, head.service, &client);
+	if (err)
+		log_debug("service %s: a message of %s is not kept: %s",
+			  s->config->name, link_peer_name(peer),
+			  strerror(-err));
+	if (!parts_of(p, peer)->mute)
+		link_ack(peer, f->sequence);
 }

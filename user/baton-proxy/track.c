@@ -271,7 +271,9 @@ void track_out(struct track *t, const struct segment *s)
 	}
 	if (!(s->flags & SEGMENT_SYN) || t->answered)
 		return;
-	if (second && (!t->opened_in || s->ack != t->seq_in + t->prefix + 1))
+	/* theirs is answered, or ours comes first */
+	if (second ? !t->opened_in || s->ack != t->seq_in + t->prefix + 1
+		   : t->opened_in)
 		return;
 	t->opened_out = true;
 	t->seq_out = s->seq;
