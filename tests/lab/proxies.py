@@ -14,11 +14,12 @@ import hashlib
 import json
 import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 
-from harness.lab import BUILD, run
+from harness.lab import BUILD, PATIENCE, Control, run
 
 from network import CLIENT, Network, vip
 from origin import stream
@@ -121,12 +122,13 @@ class Proxies(Network):
                  "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
                  "source": vip(f, SOURCE), **more} for f in (4, 6)]}
 
-    def start_proxy(self, name, **more):
+    def start_proxy(self, name, config=None, **more):
         for other, proxy in self.proxies.items():
             self.marks[other, name] = len(proxy.output)
             self.marks[name, other] = 0
         path = self.lab.file(f"{name}-proxy.yaml",
-                             json.dumps(self.proxy_config(name, **more)))
+                             json.dumps(config or
+                                        self.proxy_config(name, **more)))
         proxy = self.lab.start(self.hosts[name].ns, BUILD / "baton-proxy",
                                "--config", path, "--verbose")
         proxy.wait_output("is ready")
@@ -153,6 +155,24 @@ class Proxies(Network):
         self.proxies[name].popen.wait()
 
 
+    def report(self, name):
+        """What a proxy says of itself: {counter: number}, of each of its
+        services {service: {what: number}}, and its standby."""
+        ask = Control(self.control(name))
+        said = ask("proxy.show")
+        connections = ask("connection.show")
+        standby = [p["name"] for p in said["peers"] if p["stores"]]
+        services = {}
+        for s in said["services"]:
+            its = [c for c in connections if c["service"] == s["name"]]
+            services[s["name"]] = {
+                "connections": s["connections"],
+                "taking_over": s["taking_over"],
+                "unprotected": sum(c["lost_now"] == "all" for c in its),
+                "bytes": sum(c["memory_bytes"] for c in its)}
+        return {**said["counters"], **services,
+                "standby": standby[0] if standby else None}
+
     def move(self, name):
         self.batond.control("owner.failover", name=OWNER, to=name)
 
@@ -171,6 +191,18 @@ class Proxies(Network):
             active, standby = standby, active
             self.wait_protected(active, standby)
         return moves
+
+    def try_connect(self, patience=0.5, family=4):
+        """A connection, soon or not at all (TimeoutError)."""
+        s = self.socket(family, socket.SOCK_STREAM)
+        s.settimeout(patience)
+        try:
+            s.connect((vip(family), PORT))
+        except OSError:
+            s.close()
+            raise
+        s.settimeout(PATIENCE)
+        return s
 
     def client_socket(self, family=4):
         return self.connection(family, 10, PORT)

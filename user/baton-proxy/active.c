@@ -15,6 +15,10 @@
 #define EARLY_MAX 4096 /* packets */
 #define EARLY_WAIT 100000000ULL /* ns */
 
+#define EARLY_BYTES (64u << 20) /* all of them */
+
+#define FAIR_SHARE (64u << 10) /* bytes of one side of a connection */
+
 #define AT_ONCE 256 /* packets, before the rest of the loop has its turn */
 
 /* --- whose is it? -------------------------------------------------------------- */
@@ -57,12 +61,14 @@ static bool keep_early(struct proxy *p, struct service *service,
 
 	if (!p->early)
 		p->early = calloc(EARLY_MAX, sizeof(*p->early));
-	if (!p->early || p->nr_early == EARLY_MAX)
+	if (!p->early || p->nr_early == EARLY_MAX ||
+	    p->early_bytes + q->len > EARLY_BYTES)
 		return false;
 	bytes = malloc(q->len);
 	if (!bytes)
 		return false;
 	memcpy(bytes, q->packet, q->len);
+	p->early_bytes += q->len;
 	p->early[p->nr_early++] =
 		(struct early){ service, clock_ns(), *q, bytes };
 	return true;
@@ -165,6 +171,16 @@ static bool tell(struct service *service, struct conn *c,
 	return true;
 }
 
+/* When all memory is used each connection may still keep a little, so that none
+ * waits for those that do not go on. */
+static bool may_keep(const struct proxy *p, const struct side *side,
+		     const struct segment *s)
+{
+	return !s->length ||
+	       p->replica.pool.used < (uint64_t)p->config->memory << 20 ||
+	       side->track.kept + s->length <= FAIR_SHARE;
+}
+
 static void take_in(struct proxy *p, struct service *service, struct side *side,
 		    const struct segment *s, const struct queued *q)
 {
@@ -174,7 +190,8 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 	enum track_verdict verdict;
 
 	c->touched = clock_ns();
-	verdict = replica_in(side, s, REPLICA_ROOM);
+	verdict = may_keep(p, side, s) ? replica_in(side, s, REPLICA_ROOM)
+				       : TRACK_DROP;
 	if (verdict == TRACK_DROP) {
 		p->count.no_room++;
 		queue_drop(&p->in, q->id);
@@ -244,6 +261,7 @@ void active_begin(struct service *s)
 		}
 		e->q.packet = e->bytes;
 		look(p, &e->q);
+		p->early_bytes -= e->q.len;
 		free(e->bytes);
 	}
 	p->nr_early = kept;
@@ -255,6 +273,7 @@ void active_tick(struct proxy *p, uint64_t now)
 
 	while (old < p->nr_early && now - p->early[old].at > EARLY_WAIT) {
 		queue_drop(&p->in, p->early[old].q.id);
+		p->early_bytes -= p->early[old].q.len;
 		free(p->early[old++].bytes);
 		p->count.silenced++;
 	}

@@ -88,6 +88,8 @@ struct config {
 	struct addr address; /* where peers connect to */
 	uint16_t port;
 	uint16_t queue; /* the first of two NFQUEUE numbers */
+	uint32_t takeover_timeout; /* ms, for an end that does not answer */
+	uint32_t memory; /* MiB, for what connections keep */
 	struct config_peer *peers;
 	size_t nr_peers;
 	struct config_service *services;

@@ -155,7 +155,7 @@ void guard_lacks(struct service *s, struct conn *c)
 
 void guard_lacks_all(struct service *s)
 {
-	log_warning("service %s: %s does not know it: its connections are "
+	log_warning("service %s: %s does not keep it: its connections are "
 		    "unprotected",
 		    s->config->name, link_peer_name(s->proxy->guardian));
 	s->unkept = true;

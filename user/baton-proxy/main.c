@@ -10,6 +10,7 @@
 
 #include "baton/probe.h"
 #include "control.h"
+#include "descriptors.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
@@ -24,6 +25,7 @@
 /* A connection without a socket of ours and without a packet for so long is
  * forgotten; the kernel waits no longer for the last ones either. */
 #define FORGET 120000000000ULL
+#define FORGET_HALF_OPEN 30000000000ULL
 
 /* What may wait for a standby that reads slowly: more than one connection's
  * snapshot. */
@@ -226,13 +228,16 @@ static void on_sweep(uv_timer_t *timer)
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		struct service *s = &p->service[i];
 
+		service_listen_again(s);
 		if (s->role != BATON_LINK_ROLE_OWNER)
 			continue;
 		guard_mend(s);
 		for (struct conn *c = p->replica.conns[i], *next; c; c = next) {
 			next = c->next;
 			if (!c->relay && !c->takeover &&
-			    now - c->touched > FORGET)
+			    now - c->touched > (c->side[CLIENT].track.answered
+							? FORGET
+							: FORGET_HALF_OPEN))
 				guard_gone(s, c);
 		}
 	}
@@ -343,12 +348,17 @@ static int start(struct proxy *p, char *why)
 	int err;
 
 	randombytes_buf(&seed, sizeof(seed));
+	descriptors_raise(p->config);
+	p->spare = descriptors_spare();
 	err = replica_init(&p->replica, seed);
 	p->replica.on_gone = on_gone;
 	p->replica.greeting = greeting;
 	p->replica.fits = fits;
 	for (size_t i = 0; i < p->config->nr_services; i++)
 		p->replica.max[i] = p->config->services[i].connections;
+	/* an owner keeps no more than this; what stands by for it has to
+	 * have more room, as it learns later what is needed no more */
+	p->replica.pool.limit = ((uint64_t)p->config->memory << 20) / 4 * 5;
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
 	err = err ?: open_protection(p, why);

@@ -179,11 +179,12 @@ static int take_ranges(struct track *t, struct rest *r, uint32_t nr)
 		memcpy(&w, at, sizeof(w));
 		at = take(r, ntohl(w.length));
 		if (!at || !w.length || w.zero || be64toh(w.at) <= last ||
-		    be64toh(w.at) - t->received > t->limit)
+		    be64toh(w.at) - t->received > t->limit ||
+		    t->nr_ranges == TRACK_RANGES_MAX)
 			return -EBADMSG;
 		err = track_ahead(t, be64toh(w.at), at, ntohl(w.length));
 		if (err)
-			return err == -ENOBUFS ? -EBADMSG : err;
+			return err;
 		last = be64toh(w.at) + ntohl(w.length);
 	}
 	return 0;
@@ -270,7 +271,7 @@ struct conn *message_take_conn(struct replica *r, uint16_t service,
 			       const uint8_t *bytes, size_t len)
 {
 	struct rest rest = { bytes, len };
-	struct conn *c = conn_new(service);
+	struct conn *c = conn_new(r, service);
 	int err = c ? take_conn(r, c, &rest) : -ENOMEM;
 
 	if (!err)

@@ -44,14 +44,18 @@ struct service {
 	uint32_t taking; /* connections that are being taken over */
 	uint64_t took_from; /* ns, since when */
 	bool complete; /* STANDBY: all that the owner knows is here */
+	struct link_peer *feeder; /* STANDBY: who plays the owner, it said, */
+	uint32_t fed_epoch; /* in this epoch */
 	int listener;
+	bool deaf; /* it is not heard: there are no descriptors */
 	uv_poll_t poll;
 };
 
 /* X(name, text): what is counted */
 #define PROXY_COUNTERS(X)                                                      \
 	X(accepted, "connections from clients")                                \
-	X(refused, "connections over the limit")                               \
+	X(refused, "connections over the limit, not answered")                 \
+	X(no_file, "connections refused for lack of file descriptors")         \
 	X(no_server, "connections to a server that failed")                    \
 	X(taken_over, "connections taken over")                                \
 	X(lost, "connections that could not be taken over")                    \
@@ -99,6 +103,7 @@ struct proxy {
 	struct queue in, out;
 	struct early *early; /* packets that came before the switch's word */
 	uint32_t nr_early;
+	size_t early_bytes;
 	uv_poll_t poll_in, poll_out;
 	struct probe_sockets raw;
 
@@ -115,6 +120,7 @@ struct proxy {
 	struct probes probes;
 	uv_timer_t takeover_timer;
 	uv_timer_t sweep, fresh;
+	int spare; /* a descriptor to give up when there is none; -1 */
 
 	struct heartbeat heartbeat;
 	struct jsonserver *control;
@@ -194,6 +200,8 @@ bool takeover_answer(struct proxy *p, struct side *side);
 void takeover_forget(struct proxy *p, struct conn *c);
 
 /* --- service.c --- */
+/* Hear those who could not be let in. */
+void service_listen_again(struct service *s);
 int service_open(struct service *s, char *why, size_t size);
 /* What this host is to the owner, by the switch's word. */
 void service_role(struct service *s, uint32_t epoch, bool plays);

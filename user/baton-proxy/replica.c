@@ -15,6 +15,7 @@ int replica_init(struct replica *r, uint64_t seed)
 	r->seed = seed | 1;
 	for (int i = 0; i < REPLICA_SERVICES; i++)
 		r->max[i] = UINT32_MAX;
+	r->pool.limit = UINT64_MAX;
 	return r->buckets ? 0 : -ENOMEM;
 }
 
@@ -70,7 +71,7 @@ static void leave(struct replica *r, struct side *s)
 	s->known = false;
 }
 
-struct conn *conn_new(uint16_t service)
+struct conn *conn_new(struct replica *r, uint16_t service)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -80,6 +81,7 @@ struct conn *conn_new(uint16_t service)
 	for (int i = 0; i < NR_SIDES; i++) {
 		c->side[i].which = i;
 		track_init(&c->side[i].track);
+		c->side[i].track.pool = &r->pool;
 	}
 	return c;
 }
@@ -139,7 +141,7 @@ int replica_enter(struct replica *r, struct conn *c)
 struct conn *replica_add(struct replica *r, uint16_t service,
 			 const struct tuple *client)
 {
-	struct conn *c = conn_new(service);
+	struct conn *c = conn_new(r, service);
 	int err;
 
 	if (!c)
@@ -197,6 +199,7 @@ void replica_unpair(struct replica *r, struct conn *c)
 	memset(&c->side[SERVER].tuple, 0, sizeof(struct tuple));
 	track_free(&c->side[SERVER].track);
 	track_init(&c->side[SERVER].track);
+	c->side[SERVER].track.pool = &r->pool;
 }
 
 void replica_remove(struct replica *r, struct conn *c)

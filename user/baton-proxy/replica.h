@@ -66,6 +66,7 @@ struct replica {
 	struct conn *conns[REPLICA_SERVICES];
 	uint32_t nr[REPLICA_SERVICES];
 	uint32_t max[REPLICA_SERVICES]; /* connections */
+	struct track_pool pool; /* of all that is kept */
 	/* What the server is told before the client's first byte: the length.
 	 * NULL: nothing. */
 	size_t (*greeting)(const struct replica *r, uint16_t service,
@@ -84,7 +85,7 @@ void replica_free(struct replica *r);
 struct side *replica_find(const struct replica *r, const struct tuple *t);
 
 /* A connection that is in no table yet; NULL: no memory. */
-struct conn *conn_new(uint16_t service);
+struct conn *conn_new(struct replica *r, uint16_t service);
 void conn_free(struct conn *c);
 
 /* Put it there, with the tuples that its sides have (of the server's, the

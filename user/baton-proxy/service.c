@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "baton/probe.h"
+#include "descriptors.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/why.h"
@@ -178,6 +179,25 @@ static void take_client(struct service *s, int fd)
 	service_connect(s, c, r);
 }
 
+/* Who cannot be let in is told so; the loop would turn for ever else. */
+static void turn_away(struct service *s)
+{
+	struct proxy *p = s->proxy;
+	int fd;
+
+	if (p->spare >= 0)
+		close(p->spare);
+	fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		p->count.no_file++;
+		refuse(fd);
+	} else if (errno != EAGAIN) {
+		s->deaf = true;
+		uv_poll_stop(&s->poll);
+	}
+	p->spare = descriptors_spare();
+}
+
 static void on_clients(uv_poll_t *poll, int status, int events)
 {
 	struct service *s = poll->data;
@@ -188,9 +208,14 @@ static void on_clients(uv_poll_t *poll, int status, int events)
 		int fd = accept4(s->listener, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd >= 0)
+			take_client(s, fd);
+		else if (descriptors_lack(errno))
+			turn_away(s);
+		else if (errno != ECONNABORTED)
 			return;
-		take_client(s, fd);
+		if (s->deaf)
+			return;
 	}
 }
 
@@ -222,6 +247,13 @@ int service_open(struct service *s, char *why, size_t size)
 	uv_poll_init(s->proxy->loop, &s->poll, fd);
 	s->poll.data = s;
 	return uv_poll_start(&s->poll, UV_READABLE, on_clients);
+}
+
+void service_listen_again(struct service *s)
+{
+	if (s->deaf)
+		uv_poll_start(&s->poll, UV_READABLE, on_clients);
+	s->deaf = false;
 }
 
 /* --- roles -------------------------------------------------------------------------- */

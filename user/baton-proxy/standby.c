@@ -172,6 +172,20 @@ static int take_stream(struct proxy *p, struct service *s,
 	return take_message(p, s, peer, head, body, len, client);
 }
 
+/* Who was first to say that it plays the owner is alone believed for the epoch:
+ * nobody else can spoil what is kept. */
+static bool may_feed(struct service *s, struct link_peer *peer,
+		     const struct link_frame *f)
+{
+	if (f->role != BATON_LINK_ROLE_OWNER)
+		return true;
+	if (!s->feeder || s->fed_epoch != f->epoch) {
+		s->feeder = peer;
+		s->fed_epoch = f->epoch;
+	}
+	return s->feeder == peer;
+}
+
 /* --- frames ------------------------------------------------------------------- */
 
 /*
@@ -213,8 +227,12 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 	memcpy(&head, f->payload, sizeof(head));
 	s = service_of(p, f->owner, ntohl(head.service));
 	p->count.taken++;
+	if (s && !may_feed(s, peer, f)) {
+		p->count.bad++;
+		s = NULL;
+	}
 	if (!s) {
-		/* one that is not configured here cannot go on here */
+		/* what is not kept here cannot go on here */
 		if (f->type == BATON_LINK_SNAPSHOT_END)
 			say_lacks(p, peer, f, head.service, NULL);
 	} else if (f->type == BATON_LINK_SNAPSHOT_BEGIN) {

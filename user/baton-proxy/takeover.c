@@ -19,13 +19,7 @@
 #define TICK 2 /* ms */
 #define FIRST 10000000ULL /* ns, until a probe is repeated; then doubled */
 #define SLOWEST 1000000000ULL
-#define PATIENCE 60000000000ULL /* for an end that does not answer */
 #define BATCH 64 /* segments that are sent together */
-
-/* Nobody is silent for good before PATIENCE is over: the client may be. */
-static const struct probe_rule rule = { .repeat = FIRST,
-					.deadline = PATIENCE,
-					.tries = PROBE_TRIES_MAX };
 
 /* One side, on its way to a socket. */
 struct taken {
@@ -45,6 +39,7 @@ struct takeover {
 	struct taken side[NR_SIDES];
 	/* a half-open client's SYN-ACK is repeated; 0: it is not half-open */
 	uint64_t due, interval;
+	uint64_t until; /* for no longer than this */
 };
 
 static struct takeover *of(const struct conn *c)
@@ -88,22 +83,43 @@ static void send_one(struct proxy *p, const struct segment *s)
 	probe_send(&p->raw, s, 1, &err);
 }
 
+/*
+ * An end heeds a RST only where it expects the next byte (RFC 5961, section 3),
+ * which only its answer to a probe tells. So a probe follows: with nobody here
+ * who knows the connection, the kernel answers the answer with a RST that fits.
+ */
+static void say_reset(struct proxy *p, struct side *side,
+		      const struct probe *asked)
+{
+	struct probe probe = { .track = &side->track,
+			       .tuple = &side->tuple,
+			       .seq = side->track.seq_out +
+				      (uint32_t)side->track.acked,
+			       .stamp = side->track.ts_echo + 1 };
+	struct segment s = { .tuple = side->tuple,
+			     .seq = asked->track ? asked->ack
+						 : track_next_out(&side->track),
+			     .ack = track_next_in(&side->track),
+			     .flags = SEGMENT_RST | SEGMENT_ACK };
+
+	send_one(p, &s);
+	if (!track_is_open(&side->track))
+		return;
+	probe_segment(&s, &probe);
+	send_one(p, &s);
+}
+
 /* It cannot be kept: both ends are told honestly. */
 static void give_up(struct proxy *p, struct conn *c, const char *why)
 {
+	const struct takeover *t = of(c);
+
 	log_warning("service %s: a connection cannot be taken over: %s",
 		    p->service[c->service].config->name, why);
 	p->count.lost++;
-	for (int i = 0; i < NR_SIDES; i++) {
-		const struct track *t = &c->side[i].track;
-		struct segment s = { .tuple = c->side[i].tuple,
-				     .seq = track_next_out(t),
-				     .ack = track_next_in(t),
-				     .flags = SEGMENT_RST | SEGMENT_ACK };
-
-		if (c->side[i].known && !track_is_over(t))
-			send_one(p, &s);
-	}
+	for (int i = 0; i < NR_SIDES; i++)
+		if (c->side[i].known && !track_is_over(&c->side[i].track))
+			say_reset(p, &c->side[i], &t->side[i].probe);
 	takeover_forget(p, c);
 	guard_gone(&p->service[c->service], c);
 }
@@ -212,6 +228,10 @@ bool takeover_answer(struct proxy *p, struct side *side)
 			     asked ? n->probe.ack : track_next_out(track),
 			     asked ? n->probe.window : track->window);
 
+	if (track->reset) {
+		give_up(p, c, "an end does not know it");
+		return false;
+	}
 	if (!track_is_over(track)) {
 		n->fd = resume.possible ? make_socket(p, side, &resume) : -1;
 		if (n->fd < 0) {
@@ -238,6 +258,8 @@ bool takeover_awaits(struct proxy *p, struct side *side,
 
 	if (!n || n->done)
 		return false;
+	if (side->track.reset)
+		return true;
 	if (!n->probe.track) /* half-open: it has our SYN-ACK now */
 		return track_is_open(&side->track) && s->flags & SEGMENT_ACK;
 	return probe_in(&p->probes, &n->probe, s);
@@ -283,6 +305,7 @@ static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
 	if (server->known && !track_is_open(&server->track))
 		replica_unpair(&p->replica, c);
 	t->conn = c;
+	t->until = now + p->probes.rule.deadline;
 	t->next = p->takeovers;
 	t->prev = &p->takeovers;
 	if (t->next)
@@ -396,15 +419,27 @@ static void on_tick(uv_timer_t *timer)
 	struct proxy *p = timer->data;
 	uint64_t now = clock_ns();
 
-	for (struct takeover *t = p->takeovers; t; t = t->next)
-		if (t->due && t->due <= now && !t->side[CLIENT].done)
+	for (struct takeover *t = p->takeovers, *next; t; t = next) {
+		next = t->next;
+		if (!t->due || t->due > now || t->side[CLIENT].done)
+			continue;
+		if (t->until > now)
 			say_syn_ack(p, t, now);
+		else
+			give_up(p, t->conn, "its client does not answer");
+	}
 	send_probes(p, now);
 	active_tick(p, now);
 }
 
 void takeover_open(struct proxy *p)
 {
+	const struct probe_rule rule = {
+		.repeat = FIRST,
+		.deadline = p->config->takeover_timeout * 1000000ULL,
+		.tries = PROBE_TRIES_MAX
+	};
+
 	probes_init(&p->probes, &rule);
 	uv_timer_init(p->loop, &p->takeover_timer);
 	p->takeover_timer.data = p;

@@ -27,6 +27,8 @@ void track_init(struct track *t)
 
 static void free_memory(struct track *t)
 {
+	if (t->pool)
+		t->pool->used -= t->room;
 	free(t->bytes);
 	free(t->ranges);
 	t->bytes = NULL;
@@ -82,9 +84,13 @@ static int make_room(struct track *t, uint64_t to)
 		t->start = 0;
 		return 0;
 	}
+	if (t->pool && t->pool->used - t->room + room > t->pool->limit)
+		return -ENOBUFS;
 	bytes = malloc(room);
 	if (!bytes)
 		return -ENOMEM;
+	if (t->pool)
+		t->pool->used += room - t->room;
 	if (used)
 		memcpy(bytes, t->bytes + t->start, used);
 	free(t->bytes);

@@ -28,6 +28,11 @@
 /* Gaps in what has arrived; a segment that would make one more is refused. */
 #define TRACK_RANGES_MAX 256
 
+/* Memory for the streams of many tracks, in bytes. */
+struct track_pool {
+	uint64_t used, limit;
+};
+
 /* Bytes that came ahead of others: [start, end). */
 struct track_range {
 	uint64_t start, end;
@@ -72,6 +77,8 @@ struct track {
 	uint32_t start, kept, room;
 	uint32_t limit; /* bytes that kept and ranges may span; may be set, up
 			 * to 1 GiB */
+
+	struct track_pool *pool; /* that its bytes are of; NULL: none */
 
 	struct track_range *ranges; /* ascending, apart from each other */
 	uint16_t nr_ranges, room_ranges;
