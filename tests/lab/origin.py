@@ -6,6 +6,7 @@
     get N SEED     N bytes made from the seed
     put N          takes N bytes, answers with their SHA-256
     echo           answers every line with the same line
+    reset          ends at once, by RST
     (until)        half-closed: it answers what it was asked, then ends, too
 """
 
@@ -14,6 +15,7 @@ import functools
 import hashlib
 import random
 import socket
+import struct
 import sys
 
 SO_MAX_PACING_RATE = 47
@@ -44,6 +46,11 @@ def digest_of(seed, n):
     return digest.hexdigest()
 
 
+def reset_at_close(s):
+    """What a close() says is RST."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 async def serve(reader, writer):
     try:
         while True:
@@ -63,6 +70,10 @@ async def serve(reader, writer):
                     digest.update(piece)
                     left -= len(piece)
                 writer.write(digest.hexdigest().encode() + b"\n")
+            elif words[0] == b"reset":
+                reset_at_close(writer.get_extra_info("socket"))
+                writer.transport.abort()
+                return
             elif words[0] == b"echo":
                 writer.write(b" ".join(words) + b"\n")
             await writer.drain()

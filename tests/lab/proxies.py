@@ -105,9 +105,11 @@ class Proxies(Network):
     def show_proxy(self, name, *words):
         return json.loads(self.ask_proxy(name, "-j", *words).stdout)
 
-    def proxy_config(self, name, **more):
+    def proxy_config(self, name, takeover_timeout="60s", memory=1024, **more):
+        """`more`: of each service."""
         host = self.hosts[name]
         return {
+            "takeover-timeout": takeover_timeout, "memory": memory,
             "node": name, "key": str(self.keys[name]),
             "control": str(self.control(name)),
             **({"application": APPLICATION, "heartbeats": str(host.heartbeats)}
@@ -227,6 +229,10 @@ class Stream:
 
     def download(self, n, seed=1, step=None):
         self.socket.sendall(b"get %d %d\n" % (n, seed))
+        self.finish(n, seed, step)
+
+    def finish(self, n, seed=1, step=None):
+        """A download that has begun."""
         expected, got = hashlib.sha256(), hashlib.sha256()
         for piece in stream(seed, n):
             expected.update(piece)

@@ -17,7 +17,7 @@
 
 #define EARLY_BYTES (64u << 20) /* all of them */
 
-#define FAIR_SHARE (64u << 10) /* bytes of one side of a connection */
+#define FAIR_SHARE (256u << 10) /* bytes of one side of a connection */
 
 #define AT_ONCE 256 /* packets, before the rest of the loop has its turn */
 
@@ -171,14 +171,25 @@ static bool tell(struct service *service, struct conn *c,
 	return true;
 }
 
-/* When all memory is used each connection may still keep a little, so that none
- * waits for those that do not go on. */
+/* When all memory is used each connection may still keep a little. */
 static bool may_keep(const struct proxy *p, const struct side *side,
 		     const struct segment *s)
 {
 	return !s->length ||
 	       p->replica.pool.used < (uint64_t)p->config->memory << 20 ||
 	       side->track.kept + s->length <= FAIR_SHARE;
+}
+
+/* It goes on, but nowhere else: to drop what it brings until others need less
+ * would make its sender wait for ever longer. */
+static void unprotect(struct proxy *p, struct service *service, struct conn *c,
+		      uint32_t id)
+{
+	p->count.no_memory++;
+	guard_gone(service, c);
+	/* behind what it has brought before */
+	if (p->acked >= p->sent || queue_wait(&p->in, id, p->sent, true, NULL))
+		queue_accept(&p->in, id);
 }
 
 static void take_in(struct proxy *p, struct service *service, struct side *side,
@@ -190,6 +201,10 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 	enum track_verdict verdict;
 
 	c->touched = clock_ns();
+	if (!may_keep(p, side, s) && may_go(service) && !c->takeover) {
+		unprotect(p, service, c, q->id);
+		return;
+	}
 	verdict = may_keep(p, side, s) ? replica_in(side, s, REPLICA_ROOM)
 				       : TRACK_DROP;
 	if (verdict == TRACK_DROP) {

@@ -356,9 +356,9 @@ static int start(struct proxy *p, char *why)
 	p->replica.fits = fits;
 	for (size_t i = 0; i < p->config->nr_services; i++)
 		p->replica.max[i] = p->config->services[i].connections;
-	/* an owner keeps no more than this; what stands by for it has to
-	 * have more room, as it learns later what is needed no more */
-	p->replica.pool.limit = ((uint64_t)p->config->memory << 20) / 4 * 5;
+	/* owners see to it that they keep no more than their share; what
+	 * stands by for them learns later what is needed no more */
+	p->replica.pool.limit = (uint64_t)p->config->memory << 22;
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
 	err = err ?: open_protection(p, why);

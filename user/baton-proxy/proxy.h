@@ -66,6 +66,7 @@ struct service {
 	X(caught_up, "acknowledgements to clients for what was done later")    \
 	X(asked, "clients that repeated what is not done yet")                 \
 	X(silenced, "packets of connections that another host plays")          \
+	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
 	X(messages, "messages to the standby")                                 \
 	X(unkept, "connections that the standby has no room for")              \
