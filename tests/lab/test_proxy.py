@@ -236,6 +236,8 @@ def test_p5_kills(network):
     told = [c for crowd in crowds for c in crowd.stop()]
     assert not [c["wrong"] for c in told if c["wrong"]]
     assert all(c["done"] for c in told)
+    # nobody is called a liar who is none
+    assert [network.report(n)["unproven"] for n in ("a", "b")] == [0, 0]
 
 
 def test_p5_without_the_gate(network):

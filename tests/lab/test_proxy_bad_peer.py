@@ -10,6 +10,7 @@ import pytest
 
 from harness.lab import BUILD, Lab, run, wait_until
 
+from crowd import acked
 from link_peer import (CONN, CONN_PART, DATA, GONE, IN, LACKS, OUT, OWNER,
                        PAIR, PROOF, PROVE, REASON, RECOVER, RECOVERED, REFUSED,
                        SNAPSHOT, SNAPSHOT_BEGIN, SNAPSHOT_END, STANDBY, STREAM,
@@ -112,6 +113,38 @@ def test_p7_standby_that_confirms_nothing(network, choice):
         proxy.wait_for(lambda: proxy.output.count("has everything") > said,
                        "protection")
         Stream(network).echo(2)
+
+
+@choices
+def test_p7_standby_that_stores_nothing(network, choice):
+    """It confirms all that it is told, and has none of it when it is asked."""
+    proxy = network.start_proxy("a", **{"on-standby-loss": choice})
+    with peer(network, "b") as b:
+        b.heard(lambda f: f.type == SNAPSHOT_END, "a snapshot")
+        s = Stream(network)
+        s.echo(1)
+        proxy.wait_output("it confirms what it does not have")
+        before = acked(s.socket)
+        s.socket.sendall(b"echo 2\n")
+        if choice == "go-on":
+            assert s.socket.recv(100) == b"echo 2\n"
+        else:
+            s.socket.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                s.socket.recv(100)
+            assert acked(s.socket) == before
+        report = network.report("a")
+        assert report["unproven"] == 1 and report["standby"] == "none"
+        assert report["web4"]["unprotected"] == 1
+
+
+def test_p7_standby_that_has_it_all(network):
+    network.start_proxies()
+    found = [Stream(network, family) for family in (4, 6)]
+    for s in found:
+        s.upload(1 << 20)
+    wait_until(lambda: network.report("a")["proven"] >= 5, "it proves it")
+    assert network.report("a")["unproven"] == 0
 
 
 def test_p7_standby_without_room(network):

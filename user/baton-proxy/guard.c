@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The peer that stores what this proxy plays, and how it comes to have it. */
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "baton/probe.h"
@@ -50,6 +51,7 @@ static void lose(struct proxy *p, const char *why)
 	log_warning("no standby any more: %s; connections are unprotected",
 		    why);
 	p->guardian = NULL;
+	p->audited = 0;
 	p->sent = p->acked = 0; /* another connection counts anew */
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		p->service[i].syncing = p->service[i].unkept = false;
@@ -217,6 +219,62 @@ void guard_service(struct service *s)
 	sync_all(p);
 }
 
+/* --- does it have what it confirms? ------------------------------------------------ */
+
+static void distrust(struct proxy *p)
+{
+	p->count.unproven++;
+	parts_of(p, p->guardian)->liar = true;
+	lose(p, "it confirms what it does not have");
+	guard_find(p);
+}
+
+void guard_audit(struct proxy *p)
+{
+	struct conn *c;
+	uint64_t random;
+
+	if (!p->guardian || p->audited)
+		return;
+	randombytes_buf(&random, sizeof(random));
+	c = replica_any(&p->replica, random);
+	if (!c)
+		return;
+	randombytes_buf(p->audit.nonce, sizeof(p->audit.nonce));
+	audit_ask(&p->audit, c, random >> 32);
+	if (guard_send(&p->service[c->service], MESSAGE_PROVE,
+		       p->audit.question, sizeof(p->audit.question)))
+		p->audited = p->sent;
+}
+
+void guard_proof(struct service *s, const uint8_t *answer, size_t len)
+{
+	struct proxy *p = s->proxy;
+	struct tuple client;
+	struct side *side;
+
+	if (!p->audited)
+		return;
+	switch (audit_check(&p->audit, answer, len)) {
+	case AUDIT_OTHER:
+		return;
+	case AUDIT_WRONG:
+		distrust(p);
+		return;
+	case AUDIT_LACKS:
+		message_client(p->audit.question, sizeof(p->audit.question),
+			       &client);
+		side = replica_find(&p->replica, &client);
+		if (side)
+			guard_lacks(&p->service[side_conn(side)->service],
+				    side_conn(side));
+		break;
+	case AUDIT_RIGHT:
+		p->count.proven++;
+	}
+	p->audited = 0;
+}
+
 void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 {
 	if (peer == p->late) {
@@ -225,6 +283,11 @@ void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 	}
 	if (peer != p->guardian)
 		return;
+	/* the answer comes first, if there is one */
+	if (p->audited && sequence >= p->audited) {
+		distrust(p);
+		return;
+	}
 	active_release(p, sequence);
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		struct service *s = &p->service[i];
@@ -240,7 +303,7 @@ void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 
 void guard_up(struct proxy *p, struct link_peer *peer)
 {
-	if (p->guardian)
+	if (p->guardian || parts_of(p, peer)->liar)
 		return;
 	p->guardian = peer;
 	for (size_t i = 0; i < p->config->nr_services && p->guardian; i++)

@@ -20,6 +20,7 @@
 
 #define DEFAULT_CONFIG "/etc/baton/proxy.yaml"
 #define SWEEP 10000 /* ms */
+#define AUDIT 500 /* ms */
 #define NOBODY 1000 /* ms, for a standby to answer an owner that began anew */
 
 /* A connection without a socket of ours and without a packet for so long is
@@ -243,6 +244,11 @@ static void on_sweep(uv_timer_t *timer)
 	}
 }
 
+static void on_audit(uv_timer_t *timer)
+{
+	guard_audit(timer->data);
+}
+
 /* No standby has said what it has: there is none. */
 static void on_nobody(uv_timer_t *timer)
 {
@@ -378,6 +384,9 @@ static int start(struct proxy *p, char *why)
 	uv_timer_init(p->loop, &p->sweep);
 	p->sweep.data = p;
 	uv_timer_start(&p->sweep, on_sweep, SWEEP, SWEEP);
+	uv_timer_init(p->loop, &p->audit_timer);
+	p->audit_timer.data = p;
+	uv_timer_start(&p->audit_timer, on_audit, AUDIT, AUDIT);
 	watch_signals(p->loop);
 	return privileges_keep(needed, sizeof(needed) / sizeof(needed[0]));
 }

@@ -24,7 +24,9 @@
 	X(CONN_PART, "conn_part") /* what comes before that end */             \
 	X(RECOVER, "recover") /* an owner that began anew asks its standby */  \
 	X(RECOVERED, "recovered") /* that was all, by CONN and CONN_PART */    \
-	X(LACKS, "lacks") /* the client's tuple: the standby has no room */
+	X(LACKS, "lacks") /* the client's tuple: the standby has no room */    \
+	X(PROVE, "prove") /* the owner asks about a connection: audit.h */     \
+	X(PROOF, "proof") /* the standby's answer */
 
 enum message_kind {
 #define X(name, label) MESSAGE_##name,

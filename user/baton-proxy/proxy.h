@@ -16,6 +16,7 @@
 
 #include <uv.h>
 
+#include "audit.h"
 #include "config.h"
 #include "heartbeat.h"
 #include "lib/link/link.h"
@@ -69,6 +70,8 @@ struct service {
 	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
 	X(messages, "messages to the standby")                                 \
+	X(proven, "connections that the standby has proven to have")           \
+	X(unproven, "connections that it confirmed, and has not")              \
 	X(unkept, "connections that the standby has no room for")              \
 	X(taken, "messages from peers")                                        \
 	X(bad, "messages from peers that could not be right")                  \
@@ -91,7 +94,9 @@ struct parts {
 	bool begun;
 	int err; /* of a part that could not be kept */
 	struct tuple client;
-	bool mute; /* nothing is confirmed any more, until it connects anew */
+	/* until it connects anew: */
+	bool mute; /* nothing is confirmed to it any more */
+	bool liar; /* it has confirmed what it does not have */
 };
 
 struct proxy {
@@ -115,12 +120,14 @@ struct proxy {
 	struct link_peer *late; /* it did, until it confirmed nothing for long */
 	uint64_t sent; /* the last sequence of a message to it */
 	uint64_t acked; /* all up to here it has stored */
+	struct audit audit; /* the last question to it */
+	uint64_t audited; /* its sequence; 0: it is answered */
 	struct parts parts[CONFIG_PEERS]; /* from each of them */
 
 	struct takeover *takeovers;
 	struct probes probes;
 	uv_timer_t takeover_timer;
-	uv_timer_t sweep, fresh;
+	uv_timer_t sweep, fresh, audit_timer;
 	int spare; /* a descriptor to give up when there is none; -1 */
 
 	struct heartbeat heartbeat;
@@ -177,6 +184,9 @@ void guard_gone(struct service *s, struct conn *c);
  * later. */
 void guard_lacks(struct service *s, struct conn *c);
 void guard_lacks_all(struct service *s);
+/* Ask it whether it has what it confirms; its answer. */
+void guard_audit(struct proxy *p);
+void guard_proof(struct service *s, const uint8_t *answer, size_t len);
 /* It lives, but has confirmed nothing for long. */
 void guard_late(struct proxy *p, struct link_peer *peer);
 /* Tell it once more of connections that it does not keep. */
@@ -185,6 +195,7 @@ void guard_mend(struct service *s);
 /* --- standby.c --- */
 /* What has not come whole will not any more. */
 void standby_down(struct proxy *p, struct link_peer *peer);
+struct parts *parts_of(struct proxy *p, const struct link_peer *peer);
 void standby_frame(struct proxy *p, struct link_peer *peer,
 		   const struct link_frame *f);
 

@@ -215,6 +215,19 @@ void replica_remove(struct replica *r, struct conn *c)
 	conn_free(c);
 }
 
+struct conn *replica_any(const struct replica *r, uint64_t random)
+{
+	for (uint32_t i = 0; i <= r->mask; i++) {
+		struct side *s = r->buckets[(random + i) & r->mask];
+
+		for (; s; s = s->chain)
+			if (side_conn(s)->synced && side_conn(s)->relay &&
+			    !side_conn(s)->takeover)
+				return side_conn(s);
+	}
+	return NULL;
+}
+
 void replica_clear(struct replica *r, uint16_t service)
 {
 	while (r->conns[service])

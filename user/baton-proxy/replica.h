@@ -115,6 +115,9 @@ int replica_pair(struct replica *r, struct conn *c, const struct tuple *server);
 /* The server was not reached by it: there is none yet. */
 void replica_unpair(struct replica *r, struct conn *c);
 
+/* Any connection that is synced and has its sockets, or NULL. */
+struct conn *replica_any(const struct replica *r, uint64_t random);
+
 void replica_remove(struct replica *r, struct conn *c);
 void replica_clear(struct replica *r, uint16_t service);
 

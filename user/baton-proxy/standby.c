@@ -22,7 +22,7 @@ static struct service *service_of(struct proxy *p, uint32_t owner,
 	return NULL;
 }
 
-static struct parts *parts_of(struct proxy *p, const struct link_peer *peer)
+struct parts *parts_of(struct proxy *p, const struct link_peer *peer)
 {
 	size_t i = 0;
 
@@ -34,12 +34,18 @@ static struct parts *parts_of(struct proxy *p, const struct link_peer *peer)
 static void parts_clear(struct parts *parts)
 {
 	free(parts->bytes);
-	*parts = (struct parts){ 0 };
+	parts->bytes = NULL;
+	parts->len = 0;
+	parts->begun = false;
+	parts->err = 0;
 }
 
 void standby_down(struct proxy *p, struct link_peer *peer)
 {
-	parts_clear(parts_of(p, peer));
+	struct parts *parts = parts_of(p, peer);
+
+	parts_clear(parts);
+	*parts = (struct parts){ 0 };
 }
 
 static int parts_add(struct parts *parts, const uint8_t *body, size_t len)
@@ -144,6 +150,10 @@ static int take_word(struct proxy *p, struct service *s,
 
 	if (s->fresh)
 		return recover(p, s, head, body, len);
+	if (head->kind == MESSAGE_PROOF) {
+		guard_proof(s, body, len);
+		return 0;
+	}
 	if (head->kind != MESSAGE_LACKS)
 		return -EBADMSG;
 	if (!len) {
@@ -188,6 +198,20 @@ static bool may_feed(struct service *s, struct link_peer *peer,
 
 /* --- frames ------------------------------------------------------------------- */
 
+static bool answer(struct proxy *p, struct link_peer *peer,
+		   const struct link_frame *f, struct message_head head,
+		   const void *body, size_t len)
+{
+	const struct link_frame answer = { .type = BATON_LINK_STREAM,
+					   .channel = MESSAGE_CHANNEL,
+					   .owner = f->owner,
+					   .epoch = f->epoch };
+	struct iovec iov[] = { { &head, sizeof(head) }, { (void *)body, len } };
+
+	p->count.messages++;
+	return link_send(peer, &answer, iov, 2) > 0;
+}
+
 /*
  * A confirmation means all that was said before, so what is not kept has to be
  * told, and goes ahead of it: one connection, or (NULL) all of a service. If
@@ -197,19 +221,30 @@ static void say_lacks(struct proxy *p, struct link_peer *peer,
 		      const struct link_frame *f, __be32 service,
 		      const struct tuple *client)
 {
-	const struct message_head head = { .kind = MESSAGE_LACKS,
-					   .service = service };
-	const struct link_frame answer = { .type = BATON_LINK_STREAM,
-					   .channel = MESSAGE_CHANNEL,
-					   .owner = f->owner,
-					   .epoch = f->epoch };
 	uint8_t body[MESSAGE_TUPLES_MAX];
-	size_t len = client ? message_put_client(client, body) : 0;
-	struct iovec iov[] = { { (void *)&head, sizeof(head) }, { body, len } };
 
 	p->count.lacking++;
-	if (link_send(peer, &answer, iov, 2) < 0)
+	if (!answer(p, peer, f,
+		    (struct message_head){ .kind = MESSAGE_LACKS,
+					   .service = service },
+		    body, client ? message_put_client(client, body) : 0))
 		parts_of(p, peer)->mute = true;
+}
+
+/* Without an answer it would be a lie to confirm the question. */
+static int prove(struct proxy *p, struct service *s, struct link_peer *peer,
+		 const struct link_frame *f, struct message_head head,
+		 const uint8_t *question, size_t len)
+{
+	uint8_t body[AUDIT_ANSWER];
+	ssize_t n = audit_answer(&p->replica, s->index, question, len, body);
+
+	if (n < 0)
+		return n;
+	head.kind = MESSAGE_PROOF;
+	if (!answer(p, peer, f, head, body, n))
+		parts_of(p, peer)->mute = true;
+	return 0;
 }
 
 void standby_frame(struct proxy *p, struct link_peer *peer,
@@ -239,6 +274,10 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 		snapshot_begins(p, s);
 	} else if (f->type == BATON_LINK_SNAPSHOT_END) {
 		snapshot_ends(p, s, peer);
+	} else if (head.kind == MESSAGE_PROVE &&
+		   s->role == BATON_LINK_ROLE_STANDBY) {
+		err = prove(p, s, peer, f, head, f->payload + sizeof(head),
+			    f->length - sizeof(head));
 	} else {
 		err = take_stream(p, s, peer, &head, f->payload + sizeof(head),
 				  f->length - sizeof(head), &client);

@@ -6,14 +6,18 @@
  */
 #include <stdlib.h>
 
+#include "baton-proxy/audit.h"
 #include "baton-proxy/message.h"
 
 static void take(struct replica *r, uint8_t kind, const uint8_t *body,
 		 size_t len)
 {
+	uint8_t answer[AUDIT_ANSWER];
 	struct tuple lacking;
 	struct conn *c;
 
+	if (kind % NR_MESSAGES == MESSAGE_PROVE)
+		audit_answer(r, 0, body, len, answer);
 	if (kind % NR_MESSAGES != MESSAGE_CONN) {
 		message_take(r, 0, kind % NR_MESSAGES, body, len, 1, &lacking);
 		return;
