@@ -68,7 +68,7 @@ class Proxies(Network):
             host.ns.address("r0", f"{beside(host)}/24")
 
     def start(self, config=None, rate=(), recorder=True, watched=False,
-              **options):
+              detection=None, **options):
         """watched: agents watch their proxies, and the switch moves the owner
         when one fails."""
         more = {"application": APPLICATION} if watched else {}
@@ -84,7 +84,9 @@ class Proxies(Network):
             {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
              "port": "any", "owners": [OWNER], "recorder": recorder, **more}
             for f in (4, 6) for what, n in (("web", 10), ("back", SOURCE))]
-        super().start(config or self.config(owners, services), **options)
+        super().start(config or self.config(
+            owners, services, **({"detection": detection} if detection else {})),
+                      **options)
         self.origins = {}
         for family in (4, 6):
             origin = self.lab.start(self.client, sys.executable,
@@ -105,11 +107,13 @@ class Proxies(Network):
     def show_proxy(self, name, *words):
         return json.loads(self.ask_proxy(name, "-j", *words).stdout)
 
-    def proxy_config(self, name, takeover_timeout="60s", memory=1024, **more):
+    def proxy_config(self, name, takeover_timeout="60s", memory=1024,
+                     buffer=2 << 20, **more):
         """`more`: of each service."""
         host = self.hosts[name]
         return {
             "takeover-timeout": takeover_timeout, "memory": memory,
+            "buffer": buffer,
             "node": name, "key": str(self.keys[name]),
             "control": str(self.control(name)),
             **({"application": APPLICATION, "heartbeats": str(host.heartbeats)}

@@ -124,6 +124,8 @@ static const struct yaml_field proxy_fields[] = {
 	PROXY(queue, "queue", INT, .unset = "7792", .min = 1, .max = 65534),
 	PROXY(takeover_timeout, "takeover_timeout", DURATION, .unset = "60s",
 	      .unit = YAML_MS, .min = 100, .max = 3600000),
+	PROXY(buffer, "buffer", INT, .unset = "2097152", .min = 16384,
+	      .max = 16777216),
 	PROXY(memory, "memory", INT, .unset = "1024", .min = 1,
 	      .max = 1048576),
 	YAML_LIST(struct config, peers, nr_peers, "peers", &peer_schema,

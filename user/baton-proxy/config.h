@@ -89,6 +89,7 @@ struct config {
 	uint16_t port;
 	uint16_t queue; /* the first of two NFQUEUE numbers */
 	uint32_t takeover_timeout; /* ms, for an end that does not answer */
+	uint32_t buffer; /* bytes in the kernel, each way of each socket */
 	uint32_t memory; /* MiB, for what connections keep */
 	struct config_peer *peers;
 	size_t nr_peers;

@@ -92,7 +92,7 @@ static int connect_server(struct service *s, struct conn *c)
 
 	if (fd < 0)
 		return -errno;
-	err = socket_prepare(fd);
+	err = socket_prepare(fd, s->proxy->config->buffer);
 	if (!err && config->source.family) {
 		struct sockaddr_storage from;
 		socklen_t n = addr_sockaddr(&config->source, 0, &from);
@@ -165,7 +165,7 @@ static void take_client(struct service *s, int fd)
 		c = side_conn(side);
 	}
 	r = relay_new(&p->relays, c);
-	if (!r || socket_prepare(fd) || greet(s, r, &t) ||
+	if (!r || socket_prepare(fd, p->config->buffer) || greet(s, r, &t) ||
 	    relay_set(&p->relays, r, CLIENT, fd, false)) {
 		if (r)
 			relay_end(&p->relays, r, true);
@@ -234,7 +234,10 @@ int service_open(struct service *s, char *why, size_t size)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	/* the agent may give this host the VIP later */
 	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
-	socket_prepare(fd); /* windows are agreed upon before accept() */
+	socket_prepare(
+		fd,
+		s->proxy->config
+			->buffer); /* windows are agreed upon before accept() */
 	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, BACKLOG)) {
 		int err = -errno;
 

@@ -27,12 +27,12 @@ void socket_options(int fd)
 	set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
-int socket_prepare(int fd)
+int socket_prepare(int fd, int buffer)
 {
-	int err = set(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER);
+	int err = set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
 
 	socket_options(fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, SOCKET_CONGESTION,
 		   strlen(SOCKET_CONGESTION));
-	return err ?: set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER);
+	return err ?: set(fd, SOL_SOCKET, SO_SNDBUFFORCE, buffer);
 }

@@ -3,15 +3,12 @@
 #ifndef BATON_PROXY_SOCKETS_H
 #define BATON_PROXY_SOCKETS_H
 
-/* Room in the kernel for one direction of a socket. The same everywhere, or a
- * window that one host has offered another would not keep. */
-#define SOCKET_BUFFER (2 << 20)
-
 /* BBR, a default of some systems, paces, and takes long to know a path again. */
 #define SOCKET_CONGESTION "cubic"
 
-/* Before it is connected, or listens. 0 or a negative errno. */
-int socket_prepare(int fd);
+/* Before it is connected, or listens; `buffer`: bytes of room in the kernel for
+ * each direction. 0 or a negative errno. */
+int socket_prepare(int fd, int buffer);
 
 /* What an application decides; may be set at any time. */
 void socket_options(int fd);

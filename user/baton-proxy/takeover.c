@@ -170,12 +170,12 @@ static bool finish(struct proxy *p, struct takeover *t)
 
 /* --- one side --------------------------------------------------------------------- */
 
-static uint32_t window_of(const struct track *t)
+static uint32_t window_of(const struct proxy *p, const struct track *t)
 {
 	int scale = t->scale_out == SEGMENT_NO_SCALE ? 0 : t->scale_out;
 	uint32_t most = 65535u << scale;
 
-	return most < SOCKET_BUFFER ? most : SOCKET_BUFFER;
+	return most < p->config->buffer ? most : p->config->buffer;
 }
 
 /* Make the socket, and tell the other end what has arrived: or it would wait
@@ -191,8 +191,8 @@ static int make_socket(struct proxy *p, struct side *side,
 	int fd;
 
 	repair_from_track(&r, t, &side->tuple, resume);
-	r.rcv_window = window_of(t);
-	r.send_buffer = r.receive_buffer = SOCKET_BUFFER;
+	r.rcv_window = window_of(p, t);
+	r.send_buffer = r.receive_buffer = p->config->buffer;
 	r.congestion = SOCKET_CONGESTION;
 	fd = repair_restore(&r, &step);
 	if (fd < 0) {
