@@ -30,7 +30,7 @@ ORIGIN = 8080  # of the server
 SOURCE = 110  # the VIP that the proxy speaks from to the server
 OWNER = "role-a"
 APPLICATION = "proxy"
-LIMIT_MS = 100  # of its heartbeat
+LIMIT_MS = 500  # of its heartbeat: the machine may be busy; deaths are seen at once
 PAUSE = 0.1  # s, at most, before the next kill
 
 
@@ -68,6 +68,7 @@ class Proxies(Network):
             host.ns.address("r0", f"{beside(host)}/24")
 
     def start(self, config=None, rate=(), recorder=True, watched=False,
+              owner=None,
               detection=None, **options):
         """watched: agents watch their proxies, and the switch moves the owner
         when one fails."""
@@ -79,7 +80,8 @@ class Proxies(Network):
                 host.start_agent(applications=[
                     {"name": APPLICATION, "limit": f"{LIMIT_MS}ms"}])
         others = [n for n in self.hosts if n != "a"]
-        owners = [{"name": OWNER, "host": "a", "standbys": others}]
+        owners = [{"name": OWNER, "host": "a", "standbys": others,
+                   **(owner or {})}]
         services = [
             {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
              "port": "any", "owners": [OWNER], "recorder": recorder, **more}

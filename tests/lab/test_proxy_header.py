@@ -108,3 +108,13 @@ def test_p5_the_other_proxy_tells_it(network):
     network.proxies["b"].wait_output("the last of them")
     network.client.run("iptables-legacy", "-D", *closed)
     assert client.answer() == client.expected
+
+def test_p7_nodes_that_disagree(network):
+    """They would tell the server different things: neither stores the other's
+    connections, and says so."""
+    network.start_proxy("a", **{"proxy-protocol": "v2"})
+    network.start_proxy("b", **{"proxy-protocol": "v1"})
+    network.proxies["a"].wait_output("refuses to store")
+    client = Client(network.client_socket())
+    client.ask()
+    assert client.answer() == client.expected

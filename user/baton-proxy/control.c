@@ -15,7 +15,7 @@ struct protection service_protection(const struct service *s)
 	return (struct protection){
 		.standby = p->guardian,
 		.complete = p->guardian && !s->fresh && !s->syncing &&
-			    !s->snapshot_end,
+			    !s->snapshot_end && !s->unkept,
 		.withheld = policy_holds(s->config->policy),
 		.acked = p->acked,
 	};

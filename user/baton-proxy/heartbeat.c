@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "baton/heartbeat.h"
 #include "lib/log.h"
 
 #define BEAT 3 /* ms */
@@ -13,6 +12,7 @@ static void on_beat(uv_timer_t *timer)
 {
 	struct heartbeat *h = timer->data;
 
+	baton_heartbeat_say(h->page, h->state(h->arg));
 	baton_heartbeat_beat(h->page);
 }
 

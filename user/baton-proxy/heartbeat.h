@@ -9,11 +9,14 @@
 #include <stdbool.h>
 #include <uv.h>
 
-struct baton_heartbeat;
+#include "baton/heartbeat.h"
 
 struct heartbeat {
 	const char *name, *path; /* of the application, of the agent's socket */
 	struct baton_heartbeat *page; /* NULL: the agent has not given one */
+	/* asked before each beat */
+	enum baton_heartbeat_state (*state)(void *arg);
+	void *arg;
 	uv_timer_t timer;
 	bool told; /* that there is none */
 };

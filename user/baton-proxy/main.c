@@ -220,6 +220,18 @@ static void on_gone(struct replica *replica, struct conn *c)
 	takeover_forget(&proxy, c);
 }
 
+/* What this host knew when it was the owner, and nobody has told it since. */
+static void forget_old(struct service *s, uint64_t now)
+{
+	struct replica *r = &s->proxy->replica;
+
+	for (struct conn *c = r->conns[s->index], *next; c; c = next) {
+		next = c->next;
+		if (!s->complete && now - c->touched > FORGET)
+			replica_remove(r, c);
+	}
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
@@ -230,8 +242,10 @@ static void on_sweep(uv_timer_t *timer)
 		struct service *s = &p->service[i];
 
 		service_listen_again(s);
-		if (s->role != BATON_LINK_ROLE_OWNER)
+		if (s->role != BATON_LINK_ROLE_OWNER) {
+			forget_old(s, now);
 			continue;
+		}
 		guard_mend(s);
 		for (struct conn *c = p->replica.conns[i], *next; c; c = next) {
 			next = c->next;
@@ -391,6 +405,11 @@ static int start(struct proxy *p, char *why)
 	return privileges_keep(needed, sizeof(needed) / sizeof(needed[0]));
 }
 
+static enum baton_heartbeat_state readiness(void *arg)
+{
+	return proxy_readiness(arg, clock_ns());
+}
+
 static int run(const struct config *config)
 {
 	char why[LINK_WHY] = "";
@@ -407,6 +426,8 @@ static int run(const struct config *config)
 		log_error("%s", *why ? why : strerror(-err));
 		return FAILED;
 	}
+	proxy.heartbeat.state = readiness;
+	proxy.heartbeat.arg = &proxy;
 	if (config->application)
 		heartbeat_start(&proxy.heartbeat, proxy.loop,
 				config->application, config->heartbeats);

@@ -45,6 +45,7 @@ struct service {
 	uint32_t taking; /* connections that are being taken over */
 	uint64_t took_from; /* ns, since when */
 	bool complete; /* STANDBY: all that the owner knows is here */
+	uint64_t current; /* ns: when that last was so */
 	struct link_peer *feeder; /* STANDBY: who plays the owner, it said, */
 	uint32_t fed_epoch; /* in this epoch */
 	int listener;
@@ -210,6 +211,11 @@ bool takeover_lacks(struct side *side);
 /* All that came with the answer is stored. False: the connection is gone. */
 bool takeover_answer(struct proxy *p, struct side *side);
 void takeover_forget(struct proxy *p, struct conn *c);
+
+/* --- readiness.c --- */
+/* Has this node all that it needs to go on with what others play, and its
+ * standby all that it plays? For the switch, at `now` (ns). */
+enum baton_heartbeat_state proxy_readiness(struct proxy *p, uint64_t now);
 
 /* --- service.c --- */
 /* Hear those who could not be let in. */

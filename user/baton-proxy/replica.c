@@ -242,7 +242,10 @@ enum track_verdict replica_in(struct side *side, const struct segment *s,
 
 	side->track.limit = room;
 	verdict = track_in(&side->track, s, other->received, other->end_in);
-	track_trim(other, side->track.acked);
+	/* a socket that is being made may begin with older bytes: the last
+	 * words of the old owner can overtake the answer to the new one */
+	if (!side_conn(side)->takeover)
+		track_trim(other, side->track.acked);
 	return verdict;
 }
 

@@ -261,18 +261,21 @@ void service_listen_again(struct service *s)
 
 /* --- roles -------------------------------------------------------------------------- */
 
-/* Another host speaks for these connections now; this one must not say a word
- * any more. */
+/*
+ * Another host speaks for these connections now; this one must not say a word
+ * any more. What is known of them stays until that host has told all: if it dies
+ * before, there is nobody else who knows.
+ */
 static void abandon(struct service *s)
 {
 	struct proxy *p = s->proxy;
-	struct conn *c;
 
-	while ((c = p->replica.conns[s->index])) {
+	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
+		takeover_forget(p, c);
 		if (c->relay)
 			relay_abandon(&p->relays, c->relay);
 		c->relay = NULL;
-		replica_remove(&p->replica, c);
+		c->synced = false;
 	}
 	s->complete = false;
 }
@@ -282,9 +285,9 @@ void service_begin(struct service *s)
 	if (!s->fresh)
 		return;
 	s->fresh = false;
+	guard_service(s); /* before anything is said */
 	takeover_service(s);
 	active_begin(s);
-	guard_service(s);
 }
 
 void service_role(struct service *s, uint32_t epoch, bool plays)
@@ -314,8 +317,10 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 	if (!plays)
 		return;
 	if (!s->fresh) {
+		guard_service(s); /* before anything is said */
 		takeover_service(s);
 		active_begin(s);
+		return;
 	}
 	guard_service(s);
 }
