@@ -74,13 +74,21 @@ FIGURES = {
     **{name: ("", sum) for name in ("kills", "kill_resets", "kill_corrupt",
                                     "kill_hung", "ablation_failures")},
     **{f"stall_after_detection_{part}_{kind}": ("ms", statistics.median)
-       for part in ("p50", "p99") for kind in killing.KINDS},
+       for part in ("p50", "p99")
+       for kind in (*killing.KINDS, "upload_1", "upload_1000")},
+    **{f"stall_{what}_{part}": ("ms", statistics.median)
+       for part in ("p50", "p99")
+       for what in ("upload_1000_at_rest", *(
+           f"{what}_{blow}" for blow in killing.BLOWS
+           for what in ("detection", "in_all")))},
     "stall_unrecorded_p50_rr": ("ms", statistics.median),
     "stall_unrecorded_p99_rr": ("ms", statistics.median),
     "takeover_1000": ("ms", statistics.median),
     "idle_connection_bytes": ("bytes", statistics.median),
     **{f"goodput_{what}_{through}": ("MB/s", statistics.median)
        for what in ("upload", "download") for through in proxying.THROUGH},
+    **{f"goodput_upload_{through}_{what}": ("MB/s", statistics.median)
+       for what in proxying.HARD for through in proxying.OURS},
     **{f"rr_p50_{through}": ("us", statistics.median)
        for through in proxying.THROUGH},
     "detect_false_positives": ("hosts", max),
@@ -129,6 +137,9 @@ LEAST = [
        part * v[f"goodput_{what}_{than}"])
       for what in ("upload", "download")
       for part, than in ((0.7, "unprotected"), (0.8, "haproxy"))),
+    *((f"goodput_upload_protected_{what}", "0.5 of unprotected",
+       lambda v, what=what: 0.5 * v[f"goodput_upload_unprotected_{what}"])
+      for what in proxying.HARD),
 ]
 
 
@@ -372,26 +383,48 @@ def group_link(figures, rounds):
         figures.add(name, values)
 
 
-STALL_KILLS, STORM_KILLS = 100, 700
+STALL_KILLS, STORM_KILLS, MANY_KILLS, DETECTED_KILLS = 100, 700, 20, 50
 CONNECTIONS = 20
 
 
+def percentiles(figures, name, times):
+    """name: with a place for p50 and p99."""
+    for what, part in ("p50", 0.5), ("p99", 0.99):
+        figures.add(name.format(what), times,
+                    median=detection.percentile(times, part))
+
+
+def detected_kills(figures, wrong):
+    """Nobody moves the owner by hand: what is detection, and all of it."""
+    for blow in killing.BLOWS:
+        until_moved, until_going, failed = killing.detected(
+            blow, CONNECTIONS, DETECTED_KILLS)
+        percentiles(figures, f"stall_detection_{blow}_{{}}", until_moved)
+        percentiles(figures, f"stall_in_all_{blow}_{{}}", until_going)
+        wrong += failed
+
+
 def group_kill(figures, rounds):
-    """1,000 kills: of proxies with paced clients of each kind, for how long
+    """More than 1,000 kills: of proxies with paced clients of each kind, for how long
     these stand still, and of one with clients that do what they can."""
     wrong = []
     for kind in killing.KINDS:
         times, failed = killing.stalls(kind, CONNECTIONS, STALL_KILLS)
         wrong += failed
-        for name, part in ("p50", 0.5), ("p99", 0.99):
-            figures.add(f"stall_after_detection_{name}_{kind}", times,
-                        median=detection.percentile(times, part))
+        percentiles(figures, f"stall_after_detection_{{}}_{kind}", times)
     times, _ = killing.stalls("rr", CONNECTIONS, rounds, recorder=False)
-    for name, part in ("p50", 0.5), ("p99", 0.99):
-        figures.add(f"stall_unrecorded_{name}_rr", times,
-                    median=detection.percentile(times, part))
+    percentiles(figures, "stall_unrecorded_{}_rr", times)
+    times, failed = killing.stalls("upload", 1, STALL_KILLS)
+    percentiles(figures, "stall_after_detection_{}_upload_1", times)
+    wrong += failed
+    times, rest, failed = killing.stalls_of_many(MANY_KILLS)
+    percentiles(figures, "stall_after_detection_{}_upload_1000", times)
+    percentiles(figures, "stall_upload_1000_at_rest_{}", rest)
+    wrong += failed
+    detected_kills(figures, wrong)
     wrong += killing.storm(STORM_KILLS)
-    figures.add("kills", [len(killing.KINDS) * STALL_KILLS + STORM_KILLS])
+    figures.add("kills", [(len(killing.KINDS) + 1) * STALL_KILLS + MANY_KILLS +
+                          len(killing.BLOWS) * DETECTED_KILLS + STORM_KILLS])
     for name, what in (("resets", "reset"), ("corrupt", "corrupt"),
                        ("hung", "hung")):
         figures.add(f"kill_{name}", [wrong.count(what)])
@@ -401,25 +434,32 @@ def group_kill(figures, rounds):
     figures.add("idle_connection_bytes", [memory])
 
 
-def proxied(figures, rounds, names, measure):
+def proxied(figures, rounds, names, measure, through=proxying.THROUGH,
+            suffix="", prepare=lambda bench: None, **options):
     """Interleaved, through each kind of proxy."""
     found = defaultdict(list)
     with Lab("proxy") as lab:
-        bench = proxying.Bench(lab)
+        bench = proxying.Bench(lab, "haproxy" in through, **options)
+        prepare(bench)
         for _ in range(rounds):
-            for through in proxying.THROUGH:
+            for way in through:
                 for name in names:
-                    found[f"{name}_{through}"].append(
-                        measure(bench, name, through))
+                    found[f"{name}_{way}{suffix}"].append(
+                        measure(bench, name, way))
     for name, values in found.items():
         figures.add(name, values)
 
 
 def group_goodput(figures, rounds):
-    proxied(figures, max(rounds // 8, 3),
-            ("goodput_upload", "goodput_download"),
-            lambda bench, name, through:
-            getattr(bench, name.partition("_")[2])(through))
+    rounds = max(rounds // 8, 3)
+
+    def goodput(bench, name, through):
+        return getattr(bench, name.partition("_")[2])(through)
+    proxied(figures, rounds, ("goodput_upload", "goodput_download"), goodput)
+    proxied(figures, rounds, ("goodput_upload",), goodput, proxying.OURS,
+            "_rcvbuf64k", buffer=64 << 10)
+    proxied(figures, rounds, ("goodput_upload",), goodput, proxying.OURS,
+            "_loss1000", prepare=proxying.Bench.lose_packets)
 
 
 def group_rr(figures, rounds):

@@ -1,21 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What clients see when the active proxy is killed, again and again."""
 
+import random
 import re
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lab"), str(HERE.parent)]
 
+import detection  # noqa: E402
 from harness.lab import Lab, wait_until  # noqa: E402
 
 from crowd import KINDS, Crowd, stall  # noqa: E402
-from network import CLIENT  # noqa: E402
-from proxies import Proxies  # noqa: E402
+from network import CLIENT, CLIENTS, near  # noqa: E402
+from proxies import OWNER, Proxies  # noqa: E402
 
 MANY = 1000
+SLOW = 20000  # bytes a second of each of them
+SMALL = 3 << 16  # bytes of a transfer of theirs
+REST = 0.3  # s
 RATE = 2000000  # bytes a second of each connection
+
+
+def wrong(told):
+    return [c["wrong"][0] for c in told if c["wrong"]]
+
+
+def after(told, moments):
+    """How long each connection stood still from each of these moments, ms."""
+    return [1000 * stall(c, at) for c in told for at in moments]
+
+
+def around(told, moments):
+    """The same, but all of the time in which it stood still."""
+    return [1000 * sum(end - begin for begin, end in c["pauses"]
+                       if begin <= at < end) for c in told for at in moments]
 
 
 def stalls(kind, connections, kills, recorder=True):
@@ -28,8 +49,95 @@ def stalls(kind, connections, kills, recorder=True):
         crowd = Crowd(network.client_socket, [kind] * connections, RATE)
         moves = network.kill_and_return(kills)
         told = crowd.stop()
-    return ([1000 * stall(c, at) for c in told for at in moves],
-            [c["wrong"][0] for c in told if c["wrong"]])
+    return after(told, moves), wrong(told)
+
+
+def stalls_of_many(kills):
+    """The same of uploads by MANY clients that share what two cores can do; and
+    how long they stand still at any other moment, as each sends seldom."""
+    with Lab("kill") as lab:
+        network = Proxies(lab)
+        network.start()
+        network.start_proxies()
+        crowd = Crowd(network.client_socket, ["upload"] * MANY, SLOW,
+                      size=SMALL)
+        moves, rest, names = [], [], ["a", "b"]
+        for number in range(kills):
+            time.sleep(REST)
+            rest.append(time.monotonic())
+            time.sleep(REST)
+            moves += network.kill_and_return(1, number, *names)
+            names.reverse()
+        told = crowd.stop()
+    return after(told, moves), after(told, rest), wrong(told)
+
+
+# --- where detection is at work -------------------------------------------------
+
+def process(network, name):
+    """Its agent sees at once that it is dead, and says so."""
+    network.kill(name)
+
+
+def host(network, name):
+    """Its cable is cut: the switch's probes are not answered."""
+    network.hosts[name].ns.ip("link", "set", "h0", "down")
+
+
+def cable(network, name):
+    """It is back, with what the link's fall has taken from it."""
+    ns = network.hosts[name].ns
+    ns.ip("link", "set", "h0", "up")
+    number = network.hosts[name].number
+    ns.ip("\n".join(f"route replace {CLIENTS[f]} via {near(f, number, 1)}"
+                    for f in CLIENT))
+
+
+BLOWS = {"process": process, "host": host}
+
+
+def ready(network, name):
+    """The switch would move the owner there again."""
+    def up():
+        shown = network.show("host")[name]
+        return shown["state"] == "up" and \
+            [a["state"] for a in shown["applications"]] == ["up"]
+    wait_until(up, f"{name} is up")
+
+
+def detected(blow, connections, kills):
+    """From the blow until the owner was moved, and how long each connection
+    stood still, ms; what went wrong. The profile is the default: 10 ms x 3."""
+    with Lab("kill") as lab:
+        network = Proxies(lab)
+        network.start(rate=(RATE,), watched=True,
+                      detection={"profile": "default"})
+        network.start_proxies()
+        crowd = Crowd(network.client_socket, ["upload"] * connections, RATE)
+        for one in network.hosts.values():
+            one.ns.sysctl(net__ipv6__conf__all__keep_addr_on_down=1)
+        choice = random.Random(1)
+        took, moved = [], []
+        active, standby = "a", "b"
+        for _ in range(kills):
+            for name in network.hosts:
+                ready(network, name)
+            last = network.last_event()
+            time.sleep(REST + choice.uniform(0, REST))
+            struck = detection.boot_ns()
+            BLOWS[blow](network, active)
+            event = network.wait_event("move", last, owner=OWNER, to=standby)
+            took.append((event["mono_ns"] - struck) / 1e6)
+            moved.append(time.monotonic() -
+                         (detection.boot_ns() - event["mono_ns"]) / 1e9)
+            if blow == "host":
+                cable(network, active)
+            else:
+                network.start_proxy(active)
+            active, standby = standby, active
+            network.wait_protected(active, standby)
+        told = crowd.stop()
+    return took, around(told, moved), wrong(told)
 
 
 def storm(kills):

@@ -9,28 +9,36 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "lab")]
+sys.path[:0] = [str(HERE.parent / "lab"), str(HERE.parent)]
 
+from harness.lab import BUILD  # noqa: E402
 from network import CLIENT, vip  # noqa: E402
 from proxies import PORT, Proxies  # noqa: E402
 
 BULK = 8081
 THROUGH = "unprotected", "protected", "haproxy"
+OURS = "unprotected", "protected"
+HARD = "rcvbuf64k", "loss1000"
 PORTS = {"unprotected": 8001, "protected": PORT, "haproxy": 8003}
 SECONDS = 2
 TRIPS = 3000
 
 
 class Bench(Proxies):
-    """All three at once, on host a."""
+    """All three at once, on host a. `buffer`: of the proxy's sockets, bytes."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, haproxy=True, **options):
         super().__init__(lab)
         self.start()
         server = lab.start(self.client, sys.executable, HERE / "bulk.py",
                            CLIENT[4], BULK)
         server.wait_output("ready")
-        self.start_proxies()
+        self.start_proxies(**options)
+        if haproxy:
+            self.start_haproxy()
+
+    def start_haproxy(self):
+        lab = self.lab
         path = lab.file("haproxy.cfg", f"""
             global
                 maxconn 4096
@@ -56,6 +64,16 @@ class Bench(Proxies):
                if k not in ("owner", "source")},
             "name": "plain", "port": PORTS["unprotected"], "policy": "none"})
         return config
+
+    def lose_packets(self):
+        """One in 1,000 of what brings data from the client is lost; packets,
+        not what will become many of them."""
+        self.client.ip("link", "set", "c0", "gso_max_segs", "1")
+        for words in (
+                ("qdisc", "add", "dev", "c0", "clsact"),
+                ("filter", "add", "dev", "c0", "egress", "bpf", "da", "obj",
+                 BUILD / "tests/bench/lossy.bpf.o", "sec", "tc")):
+            self.client.run("tc", *words)
 
     def connect_to(self, through):
         s = self.socket(4, socket.SOCK_STREAM)

@@ -4,6 +4,7 @@ every byte and note every pause. A process of its own, so that nothing that the
 test does disturbs what is measured."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -35,8 +36,9 @@ def acked(s):
 class Connection:
     """Transfers of one kind, one after the other."""
 
-    def __init__(self, sock, kind, number, paced):
+    def __init__(self, sock, kind, number, paced, size):
         self.socket, self.kind, self.number = sock, kind, number
+        self.size = size
         self.paced = paced
         self.acked = 0
         self.next = 0  # not before this time
@@ -53,10 +55,10 @@ class Connection:
         self.got = b""
         self.at = 0
         if self.kind == "upload":
-            self.out = b"put %d\n" % SIZE + DATA[self.seed]
+            self.out = b"put %d\n" % self.size + DATA[self.seed][:self.size]
             self.sent = 0
         elif self.kind == "download":
-            self.out = b"get %d %d\n" % (SIZE, self.seed)
+            self.out = b"get %d %d\n" % (self.size, self.seed)
             self.sent = 0
         else:
             self.out = b"echo %d\n" % self.done
@@ -93,11 +95,11 @@ class Connection:
             if piece != expected:
                 raise ValueError(f"bytes {self.at}.. are not the server's")
             self.at += len(piece)
-            return self.at == SIZE
+            return self.at == self.size
         self.got += piece
         if not self.got.endswith(b"\n"):
             return False
-        right = self.out if self.kind == "rr" else DIGESTS[self.seed]
+        right = self.out if self.kind == "rr" else digest(self.seed, self.size)
         if self.got != right:
             raise ValueError(f"answer {self.got!r}")
         return True
@@ -125,25 +127,32 @@ class Connection:
         return True
 
 
-DATA, DIGESTS = [], []
+DATA = []
 
 
-def prepare():
+@functools.cache
+def digest(seed, size):
+    """What the server answers to an upload."""
+    assert hashlib.sha256(DATA[seed][:size]).hexdigest() == \
+        digest_of(seed, size)
+    return digest_of(seed, size).encode() + b"\n"
+
+
+def prepare(size):
     for seed in range(SEEDS):
         source = random.Random(seed)
         DATA.append(b"".join(source.randbytes(1 << 16)
                              for _ in range(SIZE >> 16)))
-        DIGESTS.append(digest_of(seed, SIZE).encode() + b"\n")
-        assert hashlib.sha256(DATA[-1]).hexdigest().encode() + b"\n" == \
-            DIGESTS[-1]
+        digest(seed, size)
 
 
-def work(sockets, paced, pipe):
+def work(sockets, paced, size, pipe):
     poll = select.epoll()
     connections = {}
     for number, (sock, kind) in enumerate(sockets):
         sock.setblocking(False)
-        connections[sock.fileno()] = Connection(sock, kind, number, paced)
+        connections[sock.fileno()] = Connection(sock, kind, number, paced,
+                                                size)
         poll.register(sock, select.EPOLLIN | select.EPOLLOUT | select.EPOLLET)
     poll.register(pipe, select.EPOLLIN)
     live = dict(connections)
@@ -178,11 +187,12 @@ def work(sockets, paced, pipe):
 
 
 class Crowd:
-    def __init__(self, connect, kinds, rate=None):
+    def __init__(self, connect, kinds, rate=None, size=SIZE):
         """connect(): a new connection; kinds: what each one does; rate: of
-        those that send, bytes a second (None: as fast as they can)."""
+        those that send, bytes a second (None: as fast as they can); size: of
+        each transfer, bytes, a multiple of 64 KiB."""
         if not DATA:
-            prepare()
+            prepare(size)
         sockets = []
         for kind in kinds:
             s = connect()
@@ -193,7 +203,8 @@ class Crowd:
             sockets.append((s, kind))
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(sockets, bool(rate), theirs),
+        self.process = context.Process(target=work, args=(sockets, bool(rate), size,
+                                             theirs),
                                        daemon=True)
         self.process.start()
         for s, _ in sockets:

@@ -184,11 +184,10 @@ class Proxies(Network):
     def move(self, name):
         self.batond.control("owner.failover", name=OWNER, to=name)
 
-    def kill_and_return(self, kills, seed=1):
+    def kill_and_return(self, kills, seed=1, active="a", standby="b"):
         """Kill whoever plays the owner, at any moment, start it again, and so
         on; when its connections were moved."""
         choice = random.Random(seed)
-        active, standby = "a", "b"
         moves = []
         for _ in range(kills):
             time.sleep(choice.uniform(0, PAUSE))
