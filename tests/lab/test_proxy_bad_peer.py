@@ -87,6 +87,7 @@ def test_p7_standby_that_refuses(network, choice):
     with peer(network, "b", hear=LinkPeer.refuse) as b:
         b.heard(lambda f: f.type == SNAPSHOT_BEGIN, "a snapshot")
         network.proxies["a"].wait_output("refuses to store")
+        assert network.report("a")["standby"] is None
         if choice == "go-on":
             Stream(network).echo(1)
         else:
@@ -158,7 +159,8 @@ def test_p7_standby_without_room(network):
     wait_until(lambda: network.report("a")["web4"]["unprotected"] == 2,
                "two connections are known to be unprotected")
     assert network.report("a")["unkept"] == 2
-    assert network.report("b")["web4"]["connections"] == 2
+    report = network.report("b")
+    assert report["web4"]["connections"] == report["lacking"] == 2
     network.kill("a")
     network.move("b")
     ends = []
