@@ -106,11 +106,20 @@ static struct side *find_side(struct proxy *p, const struct segment *s,
 	return &c->side[CLIENT];
 }
 
+/* Has all that it brings been there before? */
+static bool is_repetition(const struct side *side, const struct segment *s)
+{
+	uint32_t end = s->seq + s->length;
+
+	return track_is_open(&side->track) &&
+	       !seq_before(track_next_in(&side->track), end);
+}
+
 /* Is the standby to know of it at once? */
 static bool is_news(const struct side *side, const struct segment *s,
-		    bool was_open)
+		    bool was_open, bool repeats)
 {
-	return s->length ||
+	return (s->length && !repeats) ||
 	       s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST) ||
 	       !was_open || side->track.end_acked ||
 	       side->track.acked - side->told >= TELL_EVERY;
@@ -197,16 +206,16 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 {
 	struct conn *c = side_conn(side);
 	bool was_open = track_is_open(&side->track), stored = c->synced;
+	bool repeats = is_repetition(side, s), room = may_keep(p, side, s);
 	uint64_t before = conn_received(c);
 	enum track_verdict verdict;
 
 	c->touched = clock_ns();
-	if (!may_keep(p, side, s) && may_go(service) && !c->takeover) {
+	if (!room && may_go(service) && !c->takeover) {
 		unprotect(p, service, c, q->id);
 		return;
 	}
-	verdict = may_keep(p, side, s) ? replica_in(side, s, REPLICA_ROOM)
-				       : TRACK_DROP;
+	verdict = room ? replica_in(side, s, REPLICA_ROOM) : TRACK_DROP;
 	if (verdict == TRACK_DROP) {
 		p->count.no_room++;
 		queue_drop(&p->in, q->id);
@@ -219,7 +228,8 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 			withhold_asked(p, c, s);
 	}
 	/* what tells nothing new is stored with what was sent before */
-	if (stored && verdict == TRACK_TAKEN && is_news(side, s, was_open)) {
+	if (stored && verdict == TRACK_TAKEN &&
+	    is_news(side, s, was_open, repeats)) {
 		stored = tell(service, c, q, before);
 		side->told = side->track.acked;
 	}
