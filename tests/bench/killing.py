@@ -14,7 +14,7 @@ import detection  # noqa: E402
 from harness.lab import Lab, wait_until  # noqa: E402
 
 from crowd import KINDS, Crowd, stall  # noqa: E402
-from network import CLIENT, CLIENTS, near  # noqa: E402
+from network import CLIENT  # noqa: E402
 from proxies import OWNER, Proxies  # noqa: E402
 
 MANY = 1000
@@ -74,26 +74,8 @@ def stalls_of_many(kills):
 
 # --- where detection is at work -------------------------------------------------
 
-def process(network, name):
-    """Its agent sees at once that it is dead, and says so."""
-    network.kill(name)
-
-
-def host(network, name):
-    """Its cable is cut: the switch's probes are not answered."""
-    network.hosts[name].ns.ip("link", "set", "h0", "down")
-
-
-def cable(network, name):
-    """It is back, with what the link's fall has taken from it."""
-    ns = network.hosts[name].ns
-    ns.ip("link", "set", "h0", "up")
-    number = network.hosts[name].number
-    ns.ip("\n".join(f"route replace {CLIENTS[f]} via {near(f, number, 1)}"
-                    for f in CLIENT))
-
-
-BLOWS = {"process": process, "host": host}
+#: its agent sees that it is dead, and says so; its probes are not answered
+BLOWS = {"process": Proxies.kill, "host": Proxies.cut}
 
 
 def ready(network, name):
@@ -122,6 +104,7 @@ def detected(blow, connections, kills):
         for _ in range(kills):
             for name in network.hosts:
                 ready(network, name)
+            network.wait_complete(active)
             last = network.last_event()
             time.sleep(REST + choice.uniform(0, REST))
             struck = detection.boot_ns()
@@ -131,11 +114,10 @@ def detected(blow, connections, kills):
             moved.append(time.monotonic() -
                          (detection.boot_ns() - event["mono_ns"]) / 1e9)
             if blow == "host":
-                cable(network, active)
+                network.mend(active)
             else:
                 network.start_proxy(active)
             active, standby = standby, active
-            network.wait_protected(active, standby)
         told = crowd.stop()
     return took, around(told, moved), wrong(told)
 

@@ -19,9 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-from harness.lab import BUILD, PATIENCE, Control, run
+from harness.lab import BUILD, PATIENCE, Control, run, wait_until
 
-from network import CLIENT, Network, vip
+from network import CLIENT, CLIENTS, Network, near, vip
 from origin import stream
 
 HERE = Path(__file__).resolve().parent
@@ -181,8 +181,27 @@ class Proxies(Network):
         return {**said["counters"], **services,
                 "standby": standby[0] if standby else None}
 
+    def wait_complete(self, name):
+        """It plays the owner, and its standby has everything as it is now."""
+        ask = Control(self.control(name))
+        wait_until(lambda: all(s["role"] == "owner" and s["complete"]
+                               for s in ask("proxy.show")["services"]),
+                   f"what {name} plays is protected")
+
     def move(self, name):
         self.batond.control("owner.failover", name=OWNER, to=name)
+
+    def cut(self, name):
+        """A host's cable to the switch; its link to other hosts is another."""
+        self.hosts[name].ns.ip("link", "set", "h0", "down")
+
+    def mend(self, name):
+        """It is back, with the routes that its fall has taken away."""
+        host = self.hosts[name]
+        host.ns.ip("link", "set", "h0", "up")
+        host.ns.ip("\n".join(
+            f"route replace {CLIENTS[f]} via {near(f, host.number, 1)}"
+            for f in (4, 6)))
 
     def kill_and_return(self, kills, seed=1, active="a", standby="b"):
         """Kill whoever plays the owner, at any moment, start it again, and so

@@ -3,6 +3,7 @@
 both die. Whoever cannot go on is told so, and counted; the others go on."""
 
 import os
+import random
 import re
 import socket
 import time
@@ -12,12 +13,15 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
+from crowd import KINDS, Crowd
 from network import CLIENT, vip
 from origin import reset_at_close
-from proxies import ORIGIN, SOURCE, Proxies, Stream
+from proxies import ORIGIN, OWNER, SOURCE, Proxies, Stream
 
 TCP_REPAIR = 19
 TIMEOUT = 2  # s: takeover-timeout
+MOVES = 12
+RATE = 2 << 20  # bytes a second
 SOON = 1  # s: what does not wait for that
 
 
@@ -163,6 +167,36 @@ def test_p5_both_die(network):
     s.socket.sendall(b"echo 1\n")
     assert is_reset(s)
     Stream(network).echo(2)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["by_hand", "cut"])
+def test_p5_to_and_fro(network, cut):
+    """The owner moves between proxies that live, as soon as what it has is
+    protected again: nobody is called a liar for what it was asked before."""
+    for host in network.hosts.values():
+        host.ns.sysctl(net__ipv6__conf__all__keep_addr_on_down=1)
+    network.start_proxies()
+    crowd = Crowd(network.client_socket, KINDS, RATE)
+    choice = random.Random(1)
+    active, standby = "a", "b"
+    for _ in range(MOVES):
+        network.wait_complete(active)
+        time.sleep(choice.uniform(0.3, 0.7))  # questions are asked meanwhile
+        if cut:
+            network.cut(active)
+            wait_until(lambda to=standby: network.owner(OWNER)["host"] == to,
+                       "the owner moves")
+            network.mend(active)
+            network.wait_up(active)
+        else:
+            network.move(standby)
+        active, standby = standby, active
+    network.wait_complete(active)
+    told = crowd.stop()
+    assert not [c["wrong"] for c in told if c["wrong"]]
+    for name in ("a", "b"):
+        report = network.report(name)
+        assert report["unproven"] == 0 and report["proven"] > 0
 
 
 # --- takeovers of which a part fails ------------------------------------------

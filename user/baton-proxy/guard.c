@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 #include "baton/probe.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "proxy.h"
+
+#define REST 10000000000ULL /* ns, for one that refuses */
 
 /* Of a connection's snapshot in one frame */
 #define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))
@@ -275,6 +278,23 @@ void guard_proof(struct service *s, const uint8_t *answer, size_t len)
 	p->audited = 0;
 }
 
+void guard_role(struct service *s)
+{
+	struct proxy *p = s->proxy;
+
+	/* what was asked in another epoch nobody hears the answer to */
+	p->audited = 0;
+	if (!is_played(s))
+		return;
+	/* nor does it count what was refused then */
+	for (size_t i = 0; i < p->config->nr_peers; i++)
+		p->parts[i].rests = 0;
+	if (p->guardian)
+		guard_service(s);
+	else
+		guard_find(p);
+}
+
 void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 {
 	if (peer == p->late) {
@@ -303,7 +323,8 @@ void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)
 
 void guard_up(struct proxy *p, struct link_peer *peer)
 {
-	if (p->guardian || parts_of(p, peer)->liar)
+	if (p->guardian || parts_of(p, peer)->liar ||
+	    clock_ns() < parts_of(p, peer)->rests)
 		return;
 	p->guardian = peer;
 	for (size_t i = 0; i < p->config->nr_services && p->guardian; i++)
@@ -346,6 +367,8 @@ void guard_late(struct proxy *p, struct link_peer *peer)
 void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
 		   uint32_t owner, enum baton_link_reason reason)
 {
+	if (peer == p->guardian && sequence == p->audited)
+		p->audited = 0; /* it is not to answer */
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		const struct service *s = &p->service[i];
 
@@ -356,6 +379,7 @@ void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
 				    s->config->name, link_peer_name(peer),
 				    link_reason_text(reason));
 			lose(p, "it refuses");
+			parts_of(p, peer)->rests = clock_ns() + REST;
 			return;
 		}
 	}

@@ -237,7 +237,6 @@ static void on_sweep(uv_timer_t *timer)
 	struct proxy *p = timer->data;
 	uint64_t now = clock_ns();
 
-	guard_find(p);
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		struct service *s = &p->service[i];
 
@@ -260,6 +259,7 @@ static void on_sweep(uv_timer_t *timer)
 
 static void on_audit(uv_timer_t *timer)
 {
+	guard_find(timer->data);
 	guard_audit(timer->data);
 }
 

@@ -98,6 +98,7 @@ struct parts {
 	/* until it connects anew: */
 	bool mute; /* nothing is confirmed to it any more */
 	bool liar; /* it has confirmed what it does not have */
+	uint64_t rests; /* ns; it has refused, and is not asked until then */
 };
 
 struct proxy {
@@ -165,6 +166,8 @@ void guard_down(struct proxy *p, struct link_peer *peer);
 /* It has stored all up to this sequence. */
 void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence);
 void guard_writable(struct proxy *p, struct link_peer *peer);
+/* This host has become the owner's, or is it no more. */
+void guard_role(struct service *s);
 /* A service is the standby's to know from now on. */
 void guard_service(struct service *s);
 /* Send a message to the guardian; false: it will not be stored. */

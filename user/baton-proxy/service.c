@@ -314,13 +314,9 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 	/* Whoever has stood by takes over what it has; whoever has just been
 	 * started asks. */
 	s->fresh = plays && p->starting && p->config->nr_peers;
-	if (!plays)
-		return;
-	if (!s->fresh) {
-		guard_service(s); /* before anything is said */
+	guard_role(s); /* before anything is said */
+	if (plays && !s->fresh) {
 		takeover_service(s);
 		active_begin(s);
-		return;
 	}
-	guard_service(s);
 }
