@@ -121,6 +121,8 @@ static const struct yaml_field proxy_fields[] = {
 	      .check = check_path),
 	PROXY(address, "address", ADDRESS, .needed = has_peers),
 	PROXY(port, "link_port", INT, .unset = "7792", .min = 1, .max = 65535),
+	PROXY(silent, "link_timeout", DURATION, .unset = "2s", .unit = YAML_MS,
+	      .min = 50, .max = 60 * 1000),
 	PROXY(queue, "queue", INT, .unset = "7792", .min = 1, .max = 65534),
 	PROXY(takeover_timeout, "takeover_timeout", DURATION, .unset = "60s",
 	      .unit = YAML_MS, .min = 100, .max = 3600000),

@@ -87,6 +87,7 @@ struct config {
 	char *control; /* path of the control socket */
 	struct addr address; /* where peers connect to */
 	uint16_t port;
+	uint32_t silent; /* ms; a peer without a word for so long is gone */
 	uint16_t queue; /* the first of two NFQUEUE numbers */
 	uint32_t takeover_timeout; /* ms, for an end that does not answer */
 	uint32_t buffer; /* bytes in the kernel, each way of each socket */

@@ -32,8 +32,8 @@
  * snapshot. */
 #define LINK_HIGH (64u << 20)
 
-/* A standby that lives, but confirms nothing for so long, is none. */
-#define ACK_LATE 2000 /* ms */
+/* So often is a silent peer asked before it is held for gone. */
+#define PINGS 8
 
 static const char usage[] =
 	"usage: baton-proxy [--config FILE] [--verbose]   run in foreground\n"
@@ -157,8 +157,10 @@ static int open_link(struct proxy *p, char *why)
 {
 	const struct config *c = p->config;
 	struct link_config config = { .node = c->node,
-				      .high = LINK_HIGH,
-				      .ack_late = ACK_LATE };
+				      .silent = c->silent,
+				      .ping = c->silent / PINGS,
+				      .ack_late = c->silent,
+				      .high = LINK_HIGH };
 	int err;
 
 	if (!c->nr_peers)
