@@ -268,6 +268,17 @@ class Lab:
         """Call it when the lab is left, before what was made earlier goes."""
         return self._stack.callback(function, *args)
 
+    def keep(self, directory):
+        """Copy what the lab writes, configurations and logs, to a directory
+        when it is left; but for what is in its own directory `data`. To be
+        called before anything is mounted there."""
+        def passed_over(where, names):
+            return [n for n in names
+                    if (Path(where) == self.dir and n == "data") or
+                    not ((path := Path(where, n)).is_dir() or path.is_file())]
+        self.defer(lambda: shutil.copytree(
+            self.dir, directory, ignore=passed_over, dirs_exist_ok=True))
+
     # --- what a network is made of ---
 
     def netns(self, name):

@@ -63,6 +63,7 @@ class Host:
         self.outer = outer  # family of probes, and of the tunnel
         self.port = f"s{number}"
         self.ns = network.lab.netns(name)
+        self.gateway = None  # {family: address}
         self.pins = network.agents / name
         self.agent = None
         self.servers = []
@@ -74,6 +75,12 @@ class Host:
     @property
     def heartbeats(self):
         return self.network.lab.dir / f"{self.name}-heartbeats"
+
+    def add_routes(self):
+        """To all that is behind the switch."""
+        self.ns.ip("\n".join(f"route replace {network[f]} via "
+                             f"{self.gateway[f]}" for f in (4, 6)
+                             for network in self.network.behind))
 
     def entry(self, **more):
         """In the switch's configuration."""
@@ -88,7 +95,7 @@ class Host:
                   "vips": self.network.vips, "manage-vips": True,
                   "heartbeats": str(self.heartbeats), **more}
         self.agent = self.network.lab.baton_host(
-            self.ns, json.dumps(config), f"{self.name}-agent")
+            self.ns, json.dumps(config, indent=1), f"{self.name}-agent")
         self.agent.wait_output("ready;")
         return self.agent
 
@@ -190,6 +197,9 @@ class Network:
     """hosts: {name: (forward, family of probes and tunnel)}, or just names,
     for ("l2", 4)."""
 
+    #: what hosts reach through the switch: {family: prefix}
+    behind = [CLIENTS]
+
     def __init__(self, lab, hosts=("a", "b"), mode="native",
                  direct_return=False, vips=None):
         self.lab = lab
@@ -228,16 +238,16 @@ class Network:
         self.connect(self.switch, host.port,
                      {f: near(f, number, 1) for f in (4, 6)},
                      host.ns, "h0", {f: near(f, number, 2) for f in (4, 6)})
-        gateway = {f: near(f, number, 1) for f in (4, 6)}
+        host.gateway = {f: near(f, number, 1) for f in (4, 6)}
         if direct_return:
-            gateway = {f: direct(f, number, 1) for f in (4, 6)}
+            host.gateway = {f: direct(f, number, 1) for f in (4, 6)}
             self.lab.veth(self.client, f"d{number}", host.ns, "d0")
-            self.client.address(f"d{number}", *(f"{gateway[f]}/{LENGTH[f]}"
-                                                for f in (4, 6)))
+            self.client.address(f"d{number}",
+                                *(f"{host.gateway[f]}/{LENGTH[f]}"
+                                  for f in (4, 6)))
             host.ns.address("d0", *(f"{direct(f, number, 2)}/{LENGTH[f]}"
                                     for f in (4, 6)))
-        host.ns.ip("\n".join(f"route add {CLIENTS[f]} via {gateway[f]}"
-                             for f in (4, 6)))
+        host.add_routes()
         # Packets come by another way than they go.
         for ns, device in (host.ns, "h0"), (self.client, "c0"):
             ns.sysctl(**{f"net__ipv4__conf__{d}__rp_filter": 0

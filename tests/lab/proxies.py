@@ -67,9 +67,14 @@ class Proxies(Network):
             host.ns.ip("link", "set", "r0", "up")
             host.ns.address("r0", f"{beside(host)}/24")
 
-    def start(self, config=None, rate=(), recorder=True, watched=False,
-              owner=None,
-              detection=None, **options):
+    def proxy_services(self):
+        """What clients reach through the proxies."""
+        return [{"name": f"web{f}", "vip": vip(f), "port": PORT,
+                 "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
+                 "source": vip(f, SOURCE)} for f in (4, 6)]
+
+    def start_switch(self, config=None, recorder=True, watched=False,
+                     owner=None, detection=None, **options):
         """watched: agents watch their proxies, and the switch moves the owner
         when one fails."""
         more = {"application": APPLICATION} if watched else {}
@@ -89,6 +94,10 @@ class Proxies(Network):
         super().start(config or self.config(
             owners, services, **({"detection": detection} if detection else {})),
                       **options)
+
+    def start(self, config=None, rate=(), recorder=True, **options):
+        """The switch, as start_switch() does, and servers."""
+        self.start_switch(config, recorder, **options)
         self.origins = {}
         for family in (4, 6):
             origin = self.lab.start(self.client, sys.executable,
@@ -125,18 +134,21 @@ class Proxies(Network):
             "peers": [{"name": n, "key": self.public[n],
                        "address": beside(h)}
                       for n, h in self.hosts.items() if n != name],
-            "services": [
-                {"name": f"web{f}", "vip": vip(f), "port": PORT,
-                 "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
-                 "source": vip(f, SOURCE), **more} for f in (4, 6)]}
+            "services": [{**service, **more}
+                         for service in self.proxy_services()]}
+
+    def expect(self, owner, standby):
+        """What was said before of its protection does not count any more."""
+        self.marks[owner, standby] = len(self.proxies[owner].output)
 
     def start_proxy(self, name, config=None, **more):
-        for other, proxy in self.proxies.items():
-            self.marks[other, name] = len(proxy.output)
+        for other in self.proxies:
+            self.expect(other, name)
             self.marks[name, other] = 0
         path = self.lab.file(f"{name}-proxy.yaml",
                              json.dumps(config or
-                                        self.proxy_config(name, **more)))
+                                        self.proxy_config(name, **more),
+                                        indent=1))
         proxy = self.lab.start(self.hosts[name].ns, BUILD / "baton-proxy",
                                "--config", path, "--verbose")
         proxy.wait_output("is ready")
@@ -155,13 +167,13 @@ class Proxies(Network):
         proxy = self.proxies[owner]
         mark = self.marks.get((owner, standby), 0)
         proxy.wait_for(lambda: all(
-            f"{service}: {standby} has everything" in proxy.output[mark:]
-            for service in ("web4", "web6")), "protection")
+            f"{service['name']}: {standby} has everything"
+            in proxy.output[mark:] for service in self.proxy_services()),
+                       "protection")
 
     def kill(self, name):
         self.proxies[name].popen.send_signal(signal.SIGKILL)
         self.proxies[name].popen.wait()
-
 
     def report(self, name):
         """What a proxy says of itself: {counter: number}, of each of its
