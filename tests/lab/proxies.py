@@ -40,6 +40,8 @@ def beside(host):
 
 
 class Proxies(Network):
+    link_timeout = "2s"
+
     def __init__(self, lab, hosts=("a", "b"), **options):
         super().__init__(lab, hosts, vips=[vip(f, n) for f in (4, 6)
                                            for n in (10, SOURCE)], **options)
@@ -131,6 +133,7 @@ class Proxies(Network):
                if self.watched else {}),
             "agent": str(host.pins),
             "address": beside(host),
+            "link-timeout": self.link_timeout,
             "peers": [{"name": n, "key": self.public[n],
                        "address": beside(h)}
                       for n, h in self.hosts.items() if n != name],

@@ -133,6 +133,26 @@ def test_p7_standby_lost(network, choice):
     s.echo(3)
 
 
+@pytest.mark.parametrize("timeout", ["100ms", "20s"])
+def test_p7_standby_cut_off(network, timeout):
+    """A standby that is gone without a word is waited for as long as that is
+    configured."""
+    network.link_timeout = timeout
+    network.start_proxies()
+    s = Stream(network)
+    s.echo(1)
+    network.hosts["b"].ns.ip("link", "set", "r0", "down")
+    if timeout == "100ms":
+        s.echo(2)
+        network.proxies["a"].wait_output("no standby any more")
+        return
+    s.socket.sendall(b"echo 2\n")
+    s.socket.settimeout(1)
+    with pytest.raises(TimeoutError):
+        s.socket.recv(100)
+    assert "no standby any more" not in network.proxies["a"].output
+
+
 # --- taking over --------------------------------------------------------------
 
 def killed(network):
