@@ -31,7 +31,7 @@ DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
 	haproxy libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
 	pyflakes3 iproute2 iptables ethtool iputils-ping procps curl nginx-light mandoc \
-	frr bird2 openssl
+	frr bird2 openssl openssh-server openssh-client
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow=local

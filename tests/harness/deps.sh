@@ -4,7 +4,7 @@
 # Install packages without starting what they bring: of some, the tests run
 # daemons in network namespaces of their own, and in the machine's own network
 # these would be in the way. Routing daemons stay masked, as they would start
-# with the machine; `systemctl unmask frr bird haproxy` for who wants them.
+# with the machine; `systemctl unmask frr bird haproxy ssh` for who wants them.
 set -eu
 
 policy=/usr/sbin/policy-rc.d
@@ -28,6 +28,7 @@ for package; do
 	frr) mask frr ;;
 	bird2) mask bird ;;
 	haproxy) mask haproxy ;;
+	openssh-server) mask ssh ;;
 	esac
 done
 

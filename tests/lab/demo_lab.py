@@ -146,11 +146,12 @@ route replace default via {self.gateways[1]}""")
 class DemoLab:
     """Everything but traffic. A context: it removes what it made."""
 
-    def __init__(self, hosts, flows, profile, ablation=None):
+    def __init__(self, hosts, flows, profile, ablation=None, keep=None):
         self.count = hosts
         self.flows = flows
         self.profile = profile
         self.ablation = ablation
+        self.keep = keep
         self.lab = Lab("demo")
 
     def __enter__(self):
@@ -167,6 +168,8 @@ class DemoLab:
 
     def _make(self):
         lab = self.lab
+        if self.keep:
+            lab.keep(self.keep / "hosts")
         self.key = lab.file("probe.key", os.urandom(16).hex() + "\n")
         self.key.chmod(0o600)
         self.pins = lab.bpffs()
