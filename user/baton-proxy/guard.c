@@ -10,6 +10,7 @@
 #include "proxy.h"
 
 #define REST 10000000000ULL /* ns, for one that refuses */
+#define HURRY 50000000ULL /* ns, for the first word to a new owner */
 
 /* Of a connection's snapshot in one frame */
 #define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))
@@ -289,10 +290,23 @@ void guard_role(struct service *s)
 	/* nor does it count what was refused then */
 	for (size_t i = 0; i < p->config->nr_peers; i++)
 		p->parts[i].rests = 0;
-	if (p->guardian)
-		guard_service(s);
-	else
+	if (!p->guardian) {
 		guard_find(p);
+		return;
+	}
+	guard_service(s);
+	p->hurry = clock_ns() + HURRY;
+	p->hurry_for = p->sent;
+}
+
+/* The one that is dead is seldom known to be so when its part is taken. */
+void guard_tick(struct proxy *p, uint64_t now)
+{
+	if (!p->hurry || now < p->hurry)
+		return;
+	p->hurry = 0;
+	if (p->guardian && p->acked < p->hurry_for)
+		guard_late(p, p->guardian);
 }
 
 void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence)

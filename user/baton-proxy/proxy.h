@@ -122,6 +122,8 @@ struct proxy {
 	struct link_peer *late; /* it did, until it confirmed nothing for long */
 	uint64_t sent; /* the last sequence of a message to it */
 	uint64_t acked; /* all up to here it has stored */
+	uint64_t hurry; /* ns: by then ... (0: no) */
+	uint64_t hurry_for; /* ... it is to have stored this */
 	struct audit audit; /* the last question to it */
 	uint64_t audited; /* its sequence; 0: it is answered */
 	struct parts parts[CONFIG_PEERS]; /* from each of them */
@@ -168,6 +170,8 @@ void guard_acked(struct proxy *p, struct link_peer *peer, uint64_t sequence);
 void guard_writable(struct proxy *p, struct link_peer *peer);
 /* This host has become the owner's, or is it no more. */
 void guard_role(struct service *s);
+/* A new owner does not wait for long for one that may have died. */
+void guard_tick(struct proxy *p, uint64_t now);
 /* A service is the standby's to know from now on. */
 void guard_service(struct service *s);
 /* Send a message to the guardian; false: it will not be stored. */

@@ -430,6 +430,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 	send_probes(p, now);
 	active_tick(p, now);
+	guard_tick(p, now);
 }
 
 void takeover_open(struct proxy *p)
