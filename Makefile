@@ -75,7 +75,7 @@ CAPTURE_SRCS := $(wildcard user/lib/capture/*.c)
 baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS) $(CAPTURE_SRCS)
 batond_SRCS := $(CAPTURE_SRCS)
 baton-host_SRCS := $(AGENT_SRCS)
-baton-proxy_SRCS := $(LINK_SRCS) user/libbaton/heartbeat.c
+baton-proxy_SRCS := $(LINK_SRCS) $(addprefix user/libbaton/,heartbeat.c connect.c)
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 
@@ -180,8 +180,9 @@ $(O)/libbaton.so: $(LIBBATON_SRCS:%.c=$(O)/pic/%.o)
 	$(call say,LINK)
 	$(Q)$(CC) -shared -Wl,-soname,libbaton.so.0 -Wl,-z,relro,-z,now $^ -o $@
 
-# an application that uses libbaton
-$(O)/beat: $(O)/obj/tests/lab/beat.o $(O)/libbaton.a
+# applications that use libbaton
+APPLICATIONS := $(O)/beat $(O)/ledger
+$(APPLICATIONS): $(O)/%: $(O)/obj/tests/lab/%.o $(O)/libbaton.a
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -lpthread -o $@
 
@@ -213,7 +214,7 @@ $(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(O)/beat $(TAKEOVER) $(O)/jump.so $(O)/linkbench
+		$(APPLICATIONS) $(TAKEOVER) $(O)/jump.so $(O)/linkbench
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)
@@ -248,6 +249,8 @@ fmt: ## reformat the sources
 # --- installation -----------------------------------------------------------
 
 MAN := $(wildcard docs/man/*.[1-8])
+# what applications include
+HEADERS := heartbeat.h protect.h
 UNITS := $(wildcard user/*/*.service)
 
 install: all ## install programs, manual pages, units and completion
@@ -258,8 +261,8 @@ install: all ## install programs, manual pages, units and completion
 	install -D -m 644 $(O)/libbaton.a $(DESTDIR)$(LIBDIR)/libbaton.a
 	install -m 755 $(O)/libbaton.so $(DESTDIR)$(LIBDIR)/libbaton.so.0
 	ln -sf libbaton.so.0 $(DESTDIR)$(LIBDIR)/libbaton.so
-	install -D -m 644 include/baton/heartbeat.h \
-		$(DESTDIR)$(INCLUDEDIR)/baton/heartbeat.h
+	for h in $(HEADERS); do install -D -m 644 include/baton/$$h \
+		$(DESTDIR)$(INCLUDEDIR)/baton/$$h || exit 1; done
 	install -D -m 644 user/baton/completion.bash $(DESTDIR)$(BASHDIR)/baton
 	for m in $(MAN); do install -D -m 644 $$m \
 		$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
@@ -268,8 +271,8 @@ uninstall: ## remove what install put there
 	for p in $(COMPONENTS); do rm -f $(DESTDIR)$(SBINDIR)/$$p; done
 	for u in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$${u##*/}; done
 	rm -f $(DESTDIR)$(BASHDIR)/baton $(DESTDIR)$(LIBDIR)/libbaton.a \
-		$(DESTDIR)$(LIBDIR)/libbaton.so $(DESTDIR)$(LIBDIR)/libbaton.so.0 \
-		$(DESTDIR)$(INCLUDEDIR)/baton/heartbeat.h
+		$(DESTDIR)$(LIBDIR)/libbaton.so $(DESTDIR)$(LIBDIR)/libbaton.so.0
+	for h in $(HEADERS); do rm -f $(DESTDIR)$(INCLUDEDIR)/baton/$$h; done
 	for m in $(MAN); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 

@@ -7,61 +7,29 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "baton/host.h"
+#include "connect.h"
 
 struct baton_heartbeat {
 	struct baton_heartbeat_page *page;
 	int socket;
 };
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int s, err;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (s < 0)
-		return -errno;
-	if (!connect(s, (struct sockaddr *)&at, sizeof(at)))
-		return s;
-	err = -errno;
-	close(s);
-	return err;
-}
-
 /* The answer: an errno as a number, and with 0 the page's descriptor. */
 static int receive_page(int s)
 {
 	int32_t status = 0;
-	struct iovec iov = { &status, sizeof(status) };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *c;
 	int fd;
 
-	if (recvmsg(s, &msg, MSG_CMSG_CLOEXEC) != sizeof(status))
+	if (baton_socket_receive(s, &status, sizeof(status), &fd) !=
+	    sizeof(status))
 		return -EPROTO;
 	if (status)
 		return status < 0 ? status : -EPROTO;
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return -EPROTO;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	return fd < 0 ? -EPROTO : fd;
 }
 
 int baton_heartbeat_open(struct baton_heartbeat **to, const char *name,
@@ -72,7 +40,7 @@ int baton_heartbeat_open(struct baton_heartbeat **to, const char *name,
 
 	if (!h)
 		return -ENOMEM;
-	h->socket = connect_to(path ? path : BATON_HEARTBEAT_SOCKET);
+	h->socket = baton_socket_connect(path ? path : BATON_HEARTBEAT_SOCKET);
 	if (h->socket < 0) {
 		err = h->socket;
 		free(h);
