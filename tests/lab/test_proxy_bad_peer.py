@@ -11,7 +11,7 @@ import pytest
 from harness.lab import BUILD, Lab, run, wait_until
 
 from crowd import acked
-from link_peer import (CONN, CONN_PART, DATA, GONE, IN, LACKS, OUT, OWNER,
+from link_peer import (CONN, CONN_PART, DATA, GONE, IN, LACKS, NONE, OUT, OWNER,
                        PAIR, PROOF, PROVE, REASON, RECOVER, RECOVERED, REFUSED,
                        SNAPSHOT, SNAPSHOT_BEGIN, SNAPSHOT_END, STANDBY, STREAM,
                        LinkPeer, message)
@@ -287,11 +287,15 @@ def test_p4_frames_out_of_order(three):
     """The link ends, and nothing else."""
     stream = Stream(three)
     for to, role in ("a", STANDBY), ("b", OWNER):
-        for step in 0, -1, 2, None:  # repeated, old, ahead; noise
+        # repeated, old, ahead; by nobody; noise
+        for step in 0, -1, 2, "nobody", "noise":
             with peer(three, "c", to) as c:
                 c.data(STREAM, message(GONE, "web4"), ROLE, epoch(three), role)
-                if step is None:
+                if step == "noise":
                     c.raw(random.Random(3).randbytes(4096))
+                elif step == "nobody":
+                    c.data(SNAPSHOT_BEGIN, message(GONE, "web4"), ROLE,
+                           epoch(three), NONE)
                 else:
                     c.data(STREAM, message(GONE, "web4"), ROLE, epoch(three),
                            role, step)

@@ -11,6 +11,7 @@
 
 #define REST 10000000000ULL /* ns, for one that refuses */
 #define HURRY 50000000ULL /* ns, for the first word to a new owner */
+#define RETRY 1000000000ULL /* for one that takes nothing more now */
 
 /* Of a connection's snapshot in one frame */
 #define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))
@@ -67,6 +68,12 @@ static void lose(struct proxy *p, const char *why)
 	queue_give_up(&p->out);
 }
 
+/* It is not asked to store anything for so long. */
+static void rest(struct proxy *p, uint64_t time)
+{
+	parts_of(p, p->guardian)->rests = clock_ns() + time;
+}
+
 bool guard_send(struct service *s, enum message_kind kind, const void *body,
 		size_t len)
 {
@@ -77,6 +84,7 @@ bool guard_send(struct service *s, enum message_kind kind, const void *body,
 	if (put(s, BATON_LINK_STREAM, (struct message_head){ .kind = kind },
 		body, len) > 0)
 		return true;
+	rest(p, RETRY);
 	lose(p, "it does not keep up");
 	return false;
 }
@@ -215,6 +223,7 @@ void guard_service(struct service *s)
 	}
 	if (put(s, BATON_LINK_SNAPSHOT_BEGIN, (struct message_head){ 0 }, NULL,
 		0) < 0) {
+		rest(p, RETRY);
 		lose(p, "it does not take a snapshot");
 		return;
 	}
@@ -347,10 +356,12 @@ void guard_up(struct proxy *p, struct link_peer *peer)
 
 void guard_writable(struct proxy *p, struct link_peer *peer)
 {
-	if (peer == p->guardian)
+	if (peer == p->guardian) {
 		sync_all(p);
-	else if (!p->guardian)
+	} else if (!p->guardian) {
+		parts_of(p, peer)->rests = 0;
 		guard_up(p, peer);
+	}
 }
 
 void guard_find(struct proxy *p)
@@ -392,8 +403,8 @@ void guard_refused(struct proxy *p, struct link_peer *peer, uint64_t sequence,
 			log_warning("service %s: %s refuses to store: %s",
 				    s->config->name, link_peer_name(peer),
 				    link_reason_text(reason));
+			rest(p, REST);
 			lose(p, "it refuses");
-			parts_of(p, peer)->rests = clock_ns() + REST;
 			return;
 		}
 	}

@@ -187,13 +187,23 @@ static int take_stream(struct proxy *p, struct service *s,
 static bool may_feed(struct service *s, struct link_peer *peer,
 		     const struct link_frame *f)
 {
-	if (f->role != BATON_LINK_ROLE_OWNER)
+	if (s->role == BATON_LINK_ROLE_OWNER)
 		return true;
 	if (!s->feeder || s->fed_epoch != f->epoch) {
 		s->feeder = peer;
 		s->fed_epoch = f->epoch;
 	}
 	return s->feeder == peer;
+}
+
+/* What who says it is may say to what this host is; only an owner, to those who
+ * stand by, what there is and what is not any more. */
+static bool has_a_place(const struct service *s, const struct link_frame *f)
+{
+	if (s->role == BATON_LINK_ROLE_OWNER)
+		return f->role == BATON_LINK_ROLE_STANDBY &&
+		       f->type == BATON_LINK_STREAM;
+	return f->role == BATON_LINK_ROLE_OWNER;
 }
 
 /* --- frames ------------------------------------------------------------------- */
@@ -262,7 +272,7 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 	memcpy(&head, f->payload, sizeof(head));
 	s = service_of(p, f->owner, ntohl(head.service));
 	p->count.taken++;
-	if (s && !may_feed(s, peer, f)) {
+	if (s && (!has_a_place(s, f) || !may_feed(s, peer, f))) {
 		p->count.bad++;
 		s = NULL;
 	}
