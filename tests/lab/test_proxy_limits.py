@@ -106,6 +106,27 @@ def test_p1_too_many_connections(network):
         one.echo(i)
 
 
+def test_p1_too_many_unprotected_connections(network):
+    network.start_proxy("a", policy="none", connections=2)
+    found = [Stream(network) for _ in range(2)]
+    for i, s in enumerate(found):
+        s.echo(i)
+    with pytest.raises(ConnectionResetError):
+        Stream(network).echo(1)
+    report = network.report("a")
+    assert report["refused"] == 1 and report["accepted"] == 2
+    found[0].socket.close()
+    wait_until(lambda: is_served(network), "there is room again")
+
+
+def is_served(network):
+    try:
+        Stream(network).echo(1)
+        return True
+    except ConnectionResetError:
+        return False
+
+
 # --- bytes --------------------------------------------------------------------
 
 def test_p2_too_many_gaps(network):

@@ -56,7 +56,7 @@ struct service {
 /* X(name, text): what is counted */
 #define PROXY_COUNTERS(X)                                                      \
 	X(accepted, "connections from clients")                                \
-	X(refused, "connections over the limit, not answered")                 \
+	X(refused, "connections over the limit")                               \
 	X(no_file, "connections refused for lack of file descriptors")         \
 	X(no_server, "connections to a server that failed")                    \
 	X(taken_over, "connections taken over")                                \

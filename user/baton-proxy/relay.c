@@ -32,6 +32,7 @@ static void bury(struct relays *e, struct relay *r)
 	r->next_dead = e->dead;
 	e->dead = r;
 	e->nr--;
+	e->nr_of[r->service]--;
 }
 
 void relay_end(struct relays *e, struct relay *r, bool reset)
@@ -225,18 +226,20 @@ int relays_open(struct relays *e, uv_loop_t *loop)
 	return uv_poll_start(&e->poll, UV_READABLE, on_events);
 }
 
-struct relay *relay_new(struct relays *e, void *arg)
+struct relay *relay_new(struct relays *e, uint16_t service, void *arg)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->arg = arg;
+	r->service = service;
 	for (int i = 0; i < NR_SIDES; i++) {
 		r->end[i].fd = -1;
 		r->end[i].which = i;
 	}
 	e->nr++;
+	e->nr_of[service]++;
 	return r;
 }
 

@@ -30,6 +30,7 @@ struct end {
 struct relay {
 	struct end end[NR_SIDES];
 	void *arg; /* the owner's */
+	uint16_t service;
 	struct relay *next_dead; /* freed when no event can be of it any more */
 	bool dead;
 };
@@ -39,7 +40,7 @@ struct relays {
 	uv_poll_t poll;
 	struct relay *dead;
 	uint8_t *buffer;
-	uint32_t nr;
+	uint32_t nr, nr_of[REPLICA_SERVICES];
 	/*
 	 * Both directions have ended, or (`failed`) a socket has failed: the
 	 * relay is about to go, with its sockets: a failed one resets them.
@@ -50,7 +51,7 @@ struct relays {
 int relays_open(struct relays *e, uv_loop_t *loop); /* 0 or negative errno */
 
 /* A relay without sockets; NULL: no memory. */
-struct relay *relay_new(struct relays *e, void *arg);
+struct relay *relay_new(struct relays *e, uint16_t service, void *arg);
 
 /* Give it a socket, which becomes its own. 0 or a negative errno. */
 int relay_set(struct relays *e, struct relay *r, int which, int fd,

@@ -163,8 +163,12 @@ static void take_client(struct service *s, int fd)
 			return;
 		}
 		c = side_conn(side);
+	} else if (p->relays.nr_of[s->index] >= s->config->connections) {
+		p->count.refused++;
+		refuse(fd);
+		return;
 	}
-	r = relay_new(&p->relays, c);
+	r = relay_new(&p->relays, s->index, c);
 	if (!r || socket_prepare(fd, p->config->buffer) || greet(s, r, &t) ||
 	    relay_set(&p->relays, r, CLIENT, fd, false)) {
 		if (r)

@@ -144,7 +144,7 @@ static int pend(struct relay *r, const struct takeover *t, int to)
 static bool finish(struct proxy *p, struct takeover *t)
 {
 	struct conn *c = t->conn;
-	struct relay *r = relay_new(&p->relays, c);
+	struct relay *r = relay_new(&p->relays, c->service, c);
 
 	if (!r || pend(r, t, CLIENT) || pend(r, t, SERVER)) {
 		if (r)
