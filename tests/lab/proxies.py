@@ -76,7 +76,7 @@ class Proxies(Network):
                  "source": vip(f, SOURCE)} for f in (4, 6)]
 
     def start_switch(self, config=None, recorder=True, watched=False,
-                     owner=None, detection=None, **options):
+                     owner=None, detection=None, switch=None, **options):
         """watched: agents watch their proxies, and the switch moves the owner
         when one fails."""
         more = {"application": APPLICATION} if watched else {}
@@ -93,8 +93,9 @@ class Proxies(Network):
             {"name": f"{what}{f}", "vip": vip(f, n), "protocol": "tcp",
              "port": "any", "owners": [OWNER], "recorder": recorder, **more}
             for f in (4, 6) for what, n in (("web", 10), ("back", SOURCE))]
+        sections = {"detection": detection, "switch": switch}
         super().start(config or self.config(
-            owners, services, **({"detection": detection} if detection else {})),
+            owners, services, **{k: v for k, v in sections.items() if v}),
                       **options)
 
     def start(self, config=None, rate=(), recorder=True, **options):

@@ -151,6 +151,8 @@ struct config {
 	uint32_t flows6; /* default 1000000 */
 	uint32_t ring_size; /* default 16381 */
 	uint32_t record_packets; /* the recorder's room, default 8192 */
+	char *standby_hook; /* path of a program; NULL: none */
+	uint32_t standby_hook_after_ms;
 	uint32_t captures; /* files of failovers that are kept, default 16 */
 	enum xdp_mode mode; /* of ports that do not say */
 	bool fence; /* default true */

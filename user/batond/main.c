@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "control.h"
 #include "failover.h"
+#include "hook.h"
 #include "lib/probe_key.h"
 #include "ports.h"
 #include "prober_process.h"
@@ -250,7 +251,7 @@ static int start(struct batond *b, struct config *c)
 		log_error("%s", why);
 		return err;
 	}
-	return supervisor_watch(b);
+	return supervisor_watch(b) ?: hook_start(b);
 }
 
 int main(int argc, char **argv)
