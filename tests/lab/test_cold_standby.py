@@ -14,14 +14,14 @@ def turn_off(network, name):
     if name in network.proxies and network.proxies[name].alive():
         network.kill(name)
     host.agent.stop()
-    host.ns.ip("link", "set", "h0", "down")
+    network.switch.ip("link", "set", host.port, "down")
     network.wait_event("host_down", host=name)
 
 
 def turn_on(network, name):
     """What the hook would boot."""
     host = network.hosts[name]
-    host.ns.ip("link", "set", "h0", "up")
+    network.switch.ip("link", "set", host.port, "up")
     host.start_agent(applications=[{"name": "proxy", "limit": "500ms"}])
     network.wait_up(name)
     network.start_proxy(name)

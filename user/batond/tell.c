@@ -199,26 +199,20 @@ static void tell_held(struct batond *b, const struct note *n, json_t **because)
 
 /* --- hosts -------------------------------------------------------------------- */
 
-/* X(state, severity, text): goes on from "application A on host H " */
+/* X(state, text): goes on from "application A on host H " */
 #define APP_NEWS(X)                                                            \
-	X(UP, NOTICE, "is up")                                                 \
-	X(FAILED, WARNING,                                                     \
-	  "has failed: too long without a sign of life, or its process has "   \
-	  "ended")                                                             \
-	X(PARTIAL, NOTICE,                                                     \
-	  "works, but could not go on with the connections of others")         \
-	X(ALONE, NOTICE,                                                       \
-	  "is alone: nobody keeps a copy of its state, or it "                 \
-	  "is kept up to date by nobody")
+	X(UP, "is up")                                                         \
+	X(FAILED, "has failed: too long without a sign of life, or its "       \
+		  "process has ended")                                         \
+	X(PARTIAL, "works, but could not go on with the connections of "       \
+		   "others")                                                   \
+	X(ALONE, "is alone: nobody keeps a copy of its state, or it is kept "  \
+		 "up to date by nobody")
 
 static void tell_app(struct batond *b, const struct note *n)
 {
-	static const struct {
-		enum log_level level;
-		const char *text;
-	} news[BATON_NR_APP_STATES] = {
-#define X(state, severity, words)                                              \
-	[BATON_APP_##state] = { .level = LOG_L_##severity, .text = words },
+	static const char *const news[BATON_NR_APP_STATES] = {
+#define X(state, text) [BATON_APP_##state] = text,
 		APP_NEWS(X)
 #undef X
 	};
@@ -230,14 +224,15 @@ static void tell_app(struct batond *b, const struct note *n)
 	uint64_t bit = apps_tagged(&b->apps, n->app.tag);
 	const char *name = bit ? b->apps.name[__builtin_ctzll(bit)] : "?";
 	const char *host = host_name(b, n->host);
+	bool failed = n->app.state == BATON_APP_FAILED;
 
-	event_at(&b->events, n->at, news[n->app.state].level, "application",
+	event_at(&b->events, n->at, failed ? LOG_L_WARNING : LOG_L_NOTICE,
+		 "application",
 		 json_pack("{s:s, s:s, s:b, s:s, s:i}", "host", host,
-			   "application", name, "failed",
-			   n->app.state == BATON_APP_FAILED, "state",
+			   "application", name, "failed", failed, "state",
 			   labels[n->app.state], "age_ms", (int)n->app.age),
 		 "application %s on host %s %s (last sign of life %u ms ago)",
-		 name, host, news[n->app.state].text, n->app.age);
+		 name, host, news[n->app.state], n->app.age);
 }
 
 /* What the silence was that condemned a host. */
