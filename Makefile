@@ -31,7 +31,7 @@ DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	libsodium-dev libssl-dev libcap-ng-dev libcmocka-dev clang-format \
 	haproxy libclang-rt-14-dev python3-scapy python3-pytest python3-matplotlib \
 	pyflakes3 iproute2 iptables ethtool iputils-ping procps curl nginx-light mandoc \
-	frr bird2 openssl openssh-server openssh-client
+	frr bird2 openssl openssh-server openssh-client spin
 
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow=local
@@ -72,15 +72,18 @@ AGENT_SRCS := $(wildcard user/lib/agent/*.c)
 LINK_SRCS := $(wildcard user/lib/link/*.c)
 # files of what the recorder holds
 CAPTURE_SRCS := $(wildcard user/lib/capture/*.c)
+# who owns what: a protocol of its own
+OWNERSHIP_SRCS := $(wildcard user/lib/ownership/*.c)
 baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS) $(CAPTURE_SRCS)
-batond_SRCS := $(CAPTURE_SRCS)
+batond_SRCS := $(CAPTURE_SRCS) $(OWNERSHIP_SRCS)
 baton-host_SRCS := $(AGENT_SRCS)
 baton-proxy_SRCS := $(LINK_SRCS) $(addprefix user/libbaton/,heartbeat.c connect.c)
+ownership_SRCS := $(OWNERSHIP_SRCS)
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)
 
-# tests/unit/COMPONENT/test_*.c is linked with COMPONENT but its main.c; tests
-# of the link are in tests/unit/link
+# tests/unit/COMPONENT/test_*.c is linked with COMPONENT but its main.c; those
+# of the link are in tests/unit/link, those of ownership in tests/unit/ownership
 UNIT_SRCS := $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS := $(UNIT_SRCS:%.c=$(O)/san/%)
 FUZZ_SRCS := $(wildcard tests/fuzz/*/fuzz_*.c)
@@ -165,7 +168,7 @@ $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%: $$(O)/fuzz/tests/fuzz/$(1)/fuzz_%.o \
 	$$(call say,LINK)
 	$$(Q)$$(CLANG) -fsanitize=fuzzer,address,undefined $$^ $$(LDLIBS) -o $$@
 endef
-$(foreach c,$(COMPONENTS) link,$(eval $(call component,$(c))))
+$(foreach c,$(COMPONENTS) link ownership,$(eval $(call component,$(c))))
 
 $(O)/libbaton.a: $(LIBBATON_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,AR)
@@ -211,10 +214,20 @@ $(O)/linkbench: $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/bench/link/*.c) \
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# the ownership protocol, and what batond makes of it, in a world that is made up
+$(O)/ownership-sim: $(patsubst %.c,$(O)/obj/%.o, \
+		$(wildcard tests/sim/ownership/*.c) $(OWNERSHIP_SRCS) \
+		$(addprefix user/batond/,ownership.c cluster.c plan.c \
+		dampening.c) user/lib/link/link_owners.c \
+		user/lib/link/link_frame.c)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # --- tests ------------------------------------------------------------------
 
 test-build: all $(UNIT_TESTS) $(FUZZERS) $(TEST_BPF_OBJS) $(XDPBENCH) \
-		$(APPLICATIONS) $(TAKEOVER) $(O)/jump.so $(O)/linkbench
+		$(APPLICATIONS) $(TAKEOVER) $(O)/jump.so $(O)/linkbench \
+		$(O)/ownership-sim
 
 test: test-build ## run every test (as root); TESTS=tests/packet for a part
 	BATON_BUILD=$(abspath $(O)) $(PYTEST) -q --durations=10 $(TESTS)

@@ -56,7 +56,8 @@ static struct move decision(const struct cluster *c, uint16_t owner,
 			      .from = o->host,
 			      .to = to,
 			      .epoch = o->epoch,
-			      .cause = cause };
+			      .cause = cause,
+			      .complete = o->complete };
 }
 
 /* --- guards --------------------------------------------------------------- */
@@ -400,6 +401,9 @@ static int move_by_hand(struct cluster *c, uint16_t owner, uint16_t to,
 	if (!force && (cause == MOVE_FAILBACK ? !is_ready(c, o)
 					      : c->host[to].partial & o->needs))
 		return -ENODATA;
+	if (cause == MOVE_FAILBACK && c->owner[owner].stateful &&
+	    !plan_is_complete(&c->owner[owner], to) && !force)
+		return -EAGAIN;
 	make(c, &m, now, r);
 	cluster_plan(c);
 	return 0;
@@ -431,4 +435,55 @@ int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 		return -ENOENT;
 	return move_by_hand(c, owner, c->owner[owner].home, force,
 			    MOVE_FAILBACK, now, r);
+}
+
+/* --- by what hosts say of their state ------------------------------------------ */
+
+int cluster_return(struct cluster *c, uint16_t owner, uint64_t now,
+		   struct cluster_result *r)
+{
+	struct cluster_owner *o;
+	struct move m;
+
+	cluster_nothing(r);
+	if (!has_owner(c, owner))
+		return -ENOENT;
+	o = &c->owner[owner];
+	m = decision(c, owner, o->home, MOVE_RETURNED);
+	if (m.to == m.from)
+		return -EALREADY;
+	if (!plan_is_complete(o, o->home))
+		return -EAGAIN;
+	m.guards = look_at_hosts(c, now);
+	m.guards.since_move = o->moved ? age(now, o->moved) : 0;
+	if (!plan_can_take(c, o, o->home) || held_by(c, &m) != HOLD_NONE)
+		return -EPERM;
+	make(c, &m, now, r);
+	cluster_plan(c);
+	return 0;
+}
+
+int cluster_state_lost(struct cluster *c, uint16_t owner, uint64_t now,
+		       struct cluster_result *r)
+{
+	struct cluster_owner *o;
+	struct move m;
+
+	cluster_nothing(r);
+	if (!has_owner(c, owner))
+		return -ENOENT;
+	o = &c->owner[owner];
+	m = decision(c, owner, o->host, MOVE_STATE_LOST);
+	if (!m.from)
+		return -ENOENT;
+	if (!c->guards.maintenance && !c->guards.dry_run &&
+	    !c->host[o->host].maintenance) {
+		plan_begin(c);
+		m.to = plan_choose(c, o);
+		if (!plan_is_complete(o, m.to))
+			m.to = o->host;
+	}
+	make(c, &m, now, r);
+	cluster_plan(c);
+	return 0;
 }

@@ -27,6 +27,9 @@
  *    host that is not up, or on which its application has failed, is left alone
  *    until that is over.
  *  - What a guard holds back is told once, and again when another does.
+ *  - While a host that holds the complete state of an owner (ownership.h) could
+ *    take it over, no other host does; and by hand without force none ever gets
+ *    an owner back that does not hold it.
  */
 #ifndef BATOND_CLUSTER_H
 #define BATOND_CLUSTER_H
@@ -69,7 +72,7 @@ struct cluster_host {
 struct cluster_owner {
 	bool exists;
 	bool drain;
-	enum standby_policy policy;
+	enum baton_standby_policy policy;
 	uint16_t home;
 	uint16_t standbys[BATON_MAX_STANDBYS]; /* 0 ends; none: every host */
 	uint16_t host; /* plays it now; 0: none (orphan) */
@@ -77,6 +80,9 @@ struct cluster_owner {
 	uint32_t epoch;
 	uint64_t moved; /* ns, of the last move; 0: never */
 	uint64_t needs; /* applications that its services need, a bit each */
+	bool stateful; /* hosts keep state for it, and say how far they are */
+	uint16_t complete; /* places of hosts that hold all of it (baton/
+			    * ownership.h) */
 	bool forced; /* upon a host that could not play it, and has not since */
 	bool returns; /* to its home, by itself ... */
 	uint64_t returns_after; /* ns that it has been ready for */
@@ -126,6 +132,8 @@ static inline bool cluster_is_orphan(const struct cluster *c, uint16_t owner)
 	X(APP_FAILED, "application failed")                                    \
 	X(FAILOVER, "failover by hand")                                        \
 	X(FAILBACK, "failback by hand")                                        \
+	X(RETURNED, "failback, its home is complete")                          \
+	X(STATE_LOST, "its host lost the state")                               \
 	X(RESCUE, "orphan, a host came up")                                    \
 	X(RETURN, "failback, its home is ready")                               \
 	X(HOST_REMOVED, "host removed from the configuration")
@@ -174,6 +182,7 @@ struct move {
 	uint32_t epoch; /* the new one; of one that is held, as it was */
 	enum move_cause cause;
 	enum hold_cause held; /* NONE: it is made */
+	uint16_t complete; /* places that held all of its state */
 	struct guard_facts guards; /* zero if none was asked */
 };
 
@@ -197,6 +206,7 @@ struct cluster_result {
 	X(SUPPRESSED, "goes down too often (dampening)")                       \
 	X(APP_FAILED, "its application has failed as well")                    \
 	X(PARTIAL, "its application lacks state")                              \
+	X(INCOMPLETE, "does not hold the complete state")                      \
 	X(HOME_FIRST, "is not its home")                                       \
 	X(ORDER, "is later in the order")                                      \
 	X(PRIORITY, "has a lower priority")                                    \
@@ -275,11 +285,24 @@ void cluster_retry(struct cluster *c, uint64_t now, struct cluster_result *r);
  * already), -EHOSTDOWN (target not up), -EBUSY (target draining), -ESRCH (an
  * application that the owner needs has failed there), -ENODATA (one lacks
  * state there; for a failback, also if it or the one that plays the owner is
- * alone); `force` overrides the last four. */
+ * alone), -EAGAIN (failback to a home that does not hold the complete state);
+ * `force` overrides the last five. */
 int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 		     uint64_t now, struct cluster_result *r);
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 		     uint64_t now, struct cluster_result *r);
+
+/* The same by itself, for its home is complete: not by force, and not against
+ * the guards. Errors as above, or -EPERM: a guard is against it, or the home
+ * does not take owners over. */
+int cluster_return(struct cluster *c, uint16_t owner, uint64_t now,
+		   struct cluster_result *r);
+
+/* The memory that played the owner is gone, though its host is up: whoever
+ * holds the complete state takes it over, unless nothing may move (maintenance,
+ * dry run); else the host begins anew, in a new epoch. 0 or -ENOENT. */
+int cluster_state_lost(struct cluster *c, uint16_t owner, uint64_t now,
+		       struct cluster_result *r);
 
 /* The hosts that could have been chosen besides m->from and m->to, in the
  * owner's order. How many; OTHERS_KEPT + 1 if there are more. */

@@ -18,7 +18,7 @@ static const char *const owner_states[] = {
 
 static const char *const policies[] = {
 #define X(name, label) label,
-	STANDBY_POLICIES(X)
+	BATON_STANDBY_POLICIES(X)
 #undef X
 };
 

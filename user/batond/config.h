@@ -14,25 +14,12 @@
 
 #include "baton/abi.h"
 #include "baton/maps.h"
+#include "baton/ownership.h"
 #include "baton/probe.h"
 #include "detect.h"
 #include "lib/addr.h"
 #include "lib/config_errors.h"
 #include "lib/xdp.h"
-
-/* X(NAME, label): how an owner's standby is chosen (row K5) */
-#define STANDBY_POLICIES(X)                                                    \
-	X(ORDERED, "ordered") /* first of `standbys` that is up */             \
-	X(PRIORITY, "priority") /* highest host priority */                    \
-	X(LEAST_LOADED, "least-loaded") /* fewest flows for its capacity */    \
-	X(SPREAD, "spread") /* owners of one host to as many as possible */
-
-enum standby_policy {
-#define X(name, label) STANDBY_##name,
-	STANDBY_POLICIES(X)
-#undef X
-		NR_STANDBY_POLICIES,
-};
 
 /* X(NAME, label): who notices that a host is dead */
 #define CONFIG_DETECTS(X)                                                      \
@@ -108,7 +95,7 @@ struct config_host {
 struct config_owner {
 	char name[BATON_NAME_LEN];
 	char host[BATON_NAME_LEN]; /* home */
-	enum standby_policy policy;
+	enum baton_standby_policy policy;
 	char standbys[BATON_MAX_STANDBYS][BATON_NAME_LEN]; /* "" ends; none:
 							    * every host */
 	bool drain; /* keeps its connections, gets no new ones */

@@ -121,8 +121,8 @@ static const struct yaml_word forward_words[] = {
 };
 
 static const struct yaml_word policy_words[] = {
-#define X(name, label) { label, STANDBY_##name },
-	STANDBY_POLICIES(X)
+#define X(name, label) { label, BATON_STANDBY_##name },
+	BATON_STANDBY_POLICIES(X)
 #undef X
 	{ 0 },
 };

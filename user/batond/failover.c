@@ -299,6 +299,10 @@ static void refusal(char why[256], const char *owner, const char *target,
 		wrong = "has no working application for it (force it, or see "
 			"baton host show)";
 		break;
+	case -EAGAIN:
+		wrong = "does not hold the complete state yet (force it, or "
+			"wait)";
+		break;
 	case -EBUSY:
 		wrong = "is draining (force it, or end that)";
 		break;

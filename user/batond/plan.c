@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/ownership/own_place.h"
+
 void plan_begin(struct cluster *c)
 {
 	memset(c->taken, 0, (c->max_host + 1) * sizeof(c->taken[0]));
@@ -41,11 +43,37 @@ enum why_not cluster_barred(const struct cluster *c, uint16_t host)
 	return plan_barred(c, host, 0);
 }
 
-static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
-			 uint16_t host, enum host_state state)
+static bool is_able(const struct cluster *c, const struct cluster_owner *o,
+		    uint16_t host, enum host_state state)
 {
 	return host && host != o->host && c->host[host].state == state &&
 	       plan_barred(c, host, o->needs) == WHY_NOT_NONE;
+}
+
+bool plan_is_complete(const struct cluster_owner *o, uint16_t host)
+{
+	return o->complete &
+	       own_place_bit(own_place(o->home, o->standbys, host));
+}
+
+/* Is there a host that can take over without losing anything? */
+static bool is_safe(const struct cluster *c, const struct cluster_owner *o)
+{
+	if (!o->complete)
+		return false;
+	for (uint16_t i = 0; i < BATON_MAX_STANDBYS; i++)
+		if (plan_is_complete(o, o->standbys[i]) &&
+		    is_able(c, o, o->standbys[i], HOST_UP))
+			return true;
+	return plan_is_complete(o, o->home) && is_able(c, o, o->home, HOST_UP);
+}
+
+/* Others than the complete ones come in question if none of these does. */
+static bool is_candidate(const struct cluster *c, const struct cluster_owner *o,
+			 uint16_t host, enum host_state state)
+{
+	return is_able(c, o, host, state) &&
+	       (plan_is_complete(o, host) || !is_safe(c, o));
 }
 
 bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
@@ -83,19 +111,19 @@ static bool less_loaded(const struct cluster *c, uint16_t a, uint16_t b)
 	return flows_a * c->host[b].capacity < flows_b * c->host[a].capacity;
 }
 
-static bool better(const struct cluster *c, enum standby_policy policy,
+static bool better(const struct cluster *c, enum baton_standby_policy policy,
 		   uint16_t a, uint16_t b)
 {
 	switch (policy) {
-	case STANDBY_PRIORITY:
+	case BATON_STANDBY_PRIORITY:
 		if (c->host[a].priority != c->host[b].priority)
 			return c->host[a].priority > c->host[b].priority;
 		break;
-	case STANDBY_SPREAD:
+	case BATON_STANDBY_SPREAD:
 		if (c->taken[a].owners != c->taken[b].owners)
 			return c->taken[a].owners < c->taken[b].owners;
 		break;
-	case STANDBY_LEAST_LOADED:
+	case BATON_STANDBY_LEAST_LOADED:
 		break;
 	default:
 		return false; /* in order */
@@ -208,17 +236,27 @@ static enum why_not worse(const struct cluster *c, const struct move *m,
 	if (m->cause == MOVE_RESCUE && m->to == o->home)
 		return WHY_NOT_HOME_FIRST;
 	switch (o->policy) {
-	case STANDBY_PRIORITY:
+	case BATON_STANDBY_PRIORITY:
 		return c->host[host].priority < c->host[m->to].priority
 			       ? WHY_NOT_PRIORITY
 			       : WHY_NOT_LOAD;
-	case STANDBY_SPREAD:
+	case BATON_STANDBY_SPREAD:
 		return WHY_NOT_SPREAD;
-	case STANDBY_LEAST_LOADED:
+	case BATON_STANDBY_LEAST_LOADED:
 		return WHY_NOT_LOAD;
 	default:
 		return WHY_NOT_ORDER;
 	}
+}
+
+/* When it was decided, did the host hold the complete state? */
+static bool held_all(const struct cluster *c, const struct move *m,
+		     uint16_t host)
+{
+	const struct cluster_owner *o = &c->owner[m->owner];
+
+	return m->complete &
+	       own_place_bit(own_place(o->home, o->standbys, host));
 }
 
 static enum why_not why_not(const struct cluster *c, const struct move *m,
@@ -234,8 +272,11 @@ static enum why_not why_not(const struct cluster *c, const struct move *m,
 	if (plan_lacks(c, &c->owner[m->owner], host) &&
 	    !plan_lacks(c, &c->owner[m->owner], m->to))
 		return WHY_NOT_PARTIAL;
-	return c->host[host].state == HOST_UNKNOWN ? WHY_NOT_UNKNOWN
-						   : worse(c, m, host);
+	if (c->host[host].state == HOST_UNKNOWN)
+		return WHY_NOT_UNKNOWN;
+	return held_all(c, m, m->to) && !held_all(c, m, host)
+		       ? WHY_NOT_INCOMPLETE
+		       : worse(c, m, host);
 }
 
 uint32_t cluster_others(const struct cluster *c, const struct move *m,

@@ -30,6 +30,9 @@ bool plan_can_take(const struct cluster *c, const struct cluster_owner *o,
 bool plan_lacks(const struct cluster *c, const struct cluster_owner *o,
 		uint16_t host);
 
+/* Does the host hold the complete state of the owner? */
+bool plan_is_complete(const struct cluster_owner *o, uint16_t host);
+
 /* The best host that can, considering what each took already; 0: none. */
 uint16_t plan_choose(const struct cluster *c, const struct cluster_owner *o);
 

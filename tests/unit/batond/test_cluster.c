@@ -46,7 +46,7 @@ static int teardown(void **state)
 }
 
 /* An owner at its home; the list of standbys ends with 0. Its id. */
-static uint16_t add_owner(enum standby_policy policy, int home, ...)
+static uint16_t add_owner(enum baton_standby_policy policy, int home, ...)
 {
 	struct cluster_owner *o = &c->owner[++c->max_owner];
 	va_list standbys;
@@ -94,7 +94,7 @@ static void assert_held(uint32_t n, enum hold_cause cause)
 
 static void test_ordered(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, C, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, C, B, 0);
 
 	(void)state;
 	assert_int_equal(c->owner[o].next, C);
@@ -112,7 +112,7 @@ static void test_ordered(void **state)
 
 static void test_ordered_without_list_is_every_host(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, C, 0);
 
 	(void)state;
 	assert_int_equal(c->owner[o].next, A);
@@ -122,8 +122,8 @@ static void test_ordered_without_list_is_every_host(void **state)
 
 static void test_priority(void **state)
 {
-	uint16_t all = add_owner(STANDBY_PRIORITY, A, 0);
-	uint16_t some = add_owner(STANDBY_PRIORITY, A, B, C, 0);
+	uint16_t all = add_owner(BATON_STANDBY_PRIORITY, A, 0);
+	uint16_t some = add_owner(BATON_STANDBY_PRIORITY, A, B, C, 0);
 
 	(void)state;
 	c->host[C].priority = 150;
@@ -141,7 +141,7 @@ static void test_priority(void **state)
 
 static void test_least_loaded(void **state)
 {
-	uint16_t o = add_owner(STANDBY_LEAST_LOADED, A, B, C, D, 0);
+	uint16_t o = add_owner(BATON_STANDBY_LEAST_LOADED, A, B, C, D, 0);
 
 	(void)state;
 	c->host[B].flows = 50;
@@ -161,7 +161,7 @@ static void test_least_loaded_is_joint(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		o[i] = add_owner(STANDBY_LEAST_LOADED, A, B, C, 0);
+		o[i] = add_owner(BATON_STANDBY_LEAST_LOADED, A, B, C, 0);
 	c->host[A].flows = 400;
 	c->host[B].flows = 0;
 	c->host[C].flows = 150;
@@ -178,7 +178,7 @@ static void test_spread(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		add_owner(STANDBY_SPREAD, A, 0);
+		add_owner(BATON_STANDBY_SPREAD, A, 0);
 	for (int i = 1; i <= 4; i++) {
 		assert_int_not_equal(c->owner[i].next, A);
 		assert_false(used[c->owner[i].next]);
@@ -189,9 +189,9 @@ static void test_spread(void **state)
 /* The owner that can go only to B is placed before those with a choice. */
 static void test_spread_makes_way(void **state)
 {
-	uint16_t any = add_owner(STANDBY_SPREAD, A, 0);
-	uint16_t two = add_owner(STANDBY_SPREAD, A, B, C, 0);
-	uint16_t one = add_owner(STANDBY_SPREAD, A, B, 0);
+	uint16_t any = add_owner(BATON_STANDBY_SPREAD, A, 0);
+	uint16_t two = add_owner(BATON_STANDBY_SPREAD, A, B, C, 0);
+	uint16_t one = add_owner(BATON_STANDBY_SPREAD, A, B, 0);
 
 	(void)state;
 	assert_int_equal(c->owner[one].next, B);
@@ -202,8 +202,8 @@ static void test_spread_makes_way(void **state)
 /* Each host's death is a case of its own. */
 static void test_cases_are_apart(void **state)
 {
-	uint16_t a = add_owner(STANDBY_SPREAD, A, C, D, 0);
-	uint16_t b = add_owner(STANDBY_SPREAD, B, C, D, 0);
+	uint16_t a = add_owner(BATON_STANDBY_SPREAD, A, C, D, 0);
+	uint16_t b = add_owner(BATON_STANDBY_SPREAD, B, C, D, 0);
 
 	(void)state;
 	assert_int_equal(c->owner[a].next, C);
@@ -212,7 +212,7 @@ static void test_cases_are_apart(void **state)
 
 static void test_draining_hosts_take_nothing(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	c->host[B].draining = true;
@@ -229,7 +229,7 @@ static void test_draining_hosts_take_nothing(void **state)
 
 static void test_unknown_hosts_are_the_last_resort(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	set_state(B, HOST_UNKNOWN);
@@ -248,8 +248,8 @@ static void test_unknown_hosts_are_the_last_resort(void **state)
 
 static void test_host_down_follows_the_plan(void **state)
 {
-	uint16_t a = add_owner(STANDBY_ORDERED, A, C, 0);
-	uint16_t b = add_owner(STANDBY_ORDERED, B, C, 0);
+	uint16_t a = add_owner(BATON_STANDBY_ORDERED, A, C, 0);
+	uint16_t b = add_owner(BATON_STANDBY_ORDERED, B, C, 0);
 
 	(void)state;
 	cluster_host_down(c, A, NOW, r);
@@ -266,7 +266,7 @@ static void test_host_down_follows_the_plan(void **state)
 
 static void test_host_down_chooses_anew_if_next_is_down(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	assert_int_equal(c->owner[o].next, B);
@@ -282,7 +282,7 @@ static void test_choosing_anew_spreads_too(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		add_owner(STANDBY_SPREAD, A, 0);
+		add_owner(BATON_STANDBY_SPREAD, A, 0);
 	cluster_host_down(c, B, NOW, r);
 	cluster_host_down(c, A, NOW, r);
 	assert_int_equal(r->nr_moves, 3);
@@ -294,7 +294,7 @@ static void test_choosing_anew_spreads_too(void **state)
 
 static void test_retry_plans_what_host_down_left(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	cluster_host_down(c, A, NOW, r);
@@ -307,7 +307,7 @@ static void test_retry_plans_what_host_down_left(void **state)
 
 static void test_nobody_left(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, 0);
 
 	(void)state;
 	set_state(B, HOST_DOWN);
@@ -327,7 +327,7 @@ static void test_nobody_left(void **state)
 
 static void test_rescue_prefers_the_home(void **state)
 {
-	uint16_t o = add_owner(STANDBY_PRIORITY, A, 0);
+	uint16_t o = add_owner(BATON_STANDBY_PRIORITY, A, 0);
 
 	(void)state;
 	c->host[E].priority = 900;
@@ -344,7 +344,7 @@ static void test_rescue_prefers_the_home(void **state)
 
 static void test_an_owner_without_host_is_not_guarded(void **state)
 {
-	uint16_t o = add_owner(STANDBY_PRIORITY, A, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_PRIORITY, A, B, 0);
 
 	(void)state;
 	c->owner[o].host = 0;
@@ -362,7 +362,7 @@ static void test_an_owner_without_host_is_not_guarded(void **state)
 
 static void test_too_soon(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	c->guards.min_move_interval = 10 * S;
@@ -384,7 +384,7 @@ static void test_mass_death(void **state)
 	c->guards.max_down_percent = 60;
 	c->guards.down_window = S;
 	for (int i = A; i <= NR_HOSTS; i++)
-		o[i] = add_owner(STANDBY_ORDERED, i, 0);
+		o[i] = add_owner(BATON_STANDBY_ORDERED, i, 0);
 	cluster_host_down(c, B, NOW, r); /* 20 % */
 	assert_one_move(o[B], B, A, MOVE_HOST_DOWN);
 	cluster_host_down(c, C, NOW + 1, r); /* 40 % */
@@ -402,7 +402,7 @@ static void test_mass_death(void **state)
 
 static void test_mass_death_is_not_for_ever(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, B, 0);
 
 	(void)state;
 	c->guards.max_down_percent = 60;
@@ -421,7 +421,7 @@ static void test_mass_death_counts_those_that_were_up(void **state)
 	(void)state;
 	c->guards.max_down_percent = 60;
 	c->guards.down_window = S;
-	add_owner(STANDBY_ORDERED, A, B, D, 0);
+	add_owner(BATON_STANDBY_ORDERED, A, B, D, 0);
 	cluster_host_down(c, E, NOW - 2 * S, r);
 	set_state(C, HOST_UNKNOWN);
 	cluster_host_down(c, B, NOW, r);
@@ -432,7 +432,7 @@ static void test_mass_death_counts_those_that_were_up(void **state)
 /* A lone death is no mass death, whatever its share. */
 static void test_one_death_is_no_mass_death(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, 0);
 
 	(void)state;
 	c->guards.max_down_percent = 10;
@@ -443,7 +443,7 @@ static void test_one_death_is_no_mass_death(void **state)
 
 static void test_by_hand(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, 0);
 
 	(void)state;
 	c->guards.min_move_interval = 1000 * S; /* does not apply by hand */
@@ -471,7 +471,7 @@ static void test_by_hand(void **state)
 /* What was forced stays, until the host has come up and gone down. */
 static void test_forced(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	set_state(C, HOST_DOWN);
@@ -489,7 +489,7 @@ static void test_forced(void **state)
 /* A plan that is out of date is not what a failover by hand follows. */
 static void test_failover_by_hand_after_host_down(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, C, 0);
 
 	(void)state;
 	cluster_host_down(c, B, NOW, r);
@@ -499,8 +499,8 @@ static void test_failover_by_hand_after_host_down(void **state)
 
 static void test_host_removed(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
-	uint16_t stuck = add_owner(STANDBY_ORDERED, A, C, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, 0);
+	uint16_t stuck = add_owner(BATON_STANDBY_ORDERED, A, C, 0);
 
 	(void)state;
 	c->guards.min_move_interval = 1000 * S;
@@ -524,7 +524,7 @@ static void test_host_removed(void **state)
 static void test_events_of_unknown_hosts_do_nothing(void **state)
 {
 	(void)state;
-	add_owner(STANDBY_ORDERED, A, 0);
+	add_owner(BATON_STANDBY_ORDERED, A, 0);
 	cluster_host_down(c, 0, NOW, r);
 	cluster_host_down(c, NR_HOSTS + 1, NOW, r);
 	cluster_host_up(c, NR_HOSTS + 1, NOW, r);
@@ -535,7 +535,7 @@ static void test_events_of_unknown_hosts_do_nothing(void **state)
 
 static void test_epoch_skips_zero(void **state)
 {
-	uint16_t o = add_owner(STANDBY_ORDERED, A, B, 0);
+	uint16_t o = add_owner(BATON_STANDBY_ORDERED, A, B, 0);
 
 	(void)state;
 	c->owner[o].epoch = UINT32_MAX;

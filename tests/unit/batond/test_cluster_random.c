@@ -40,7 +40,7 @@ static void random_owner(uint16_t id)
 
 	*o = (struct cluster_owner){
 		.exists = draw(10),
-		.policy = draw(NR_STANDBY_POLICIES),
+		.policy = draw(BATON_NR_STANDBY_POLICIES),
 		.home = 1 + draw(c->max_host),
 		.epoch = draw(3) ? 1 : UINT32_MAX - draw(3),
 	};
@@ -273,7 +273,7 @@ static void test_spread_is_even(void **state)
 		for (uint16_t i = 1; i <= c->max_owner; i++) {
 			random_owner(i);
 			c->owner[i].exists = true;
-			c->owner[i].policy = STANDBY_SPREAD;
+			c->owner[i].policy = BATON_STANDBY_SPREAD;
 			c->owner[i].host = 1;
 			c->owner[i].standbys[0] = 0;
 		}

@@ -153,25 +153,25 @@ static void another_failed(void)
 
 static void priority(void)
 {
-	c.owner[OA].policy = STANDBY_PRIORITY;
+	c.owner[OA].policy = BATON_STANDBY_PRIORITY;
 	c.host[C].priority = 99;
 }
 
 static void same_priority(void)
 {
-	c.owner[OA].policy = STANDBY_PRIORITY;
+	c.owner[OA].policy = BATON_STANDBY_PRIORITY;
 	c.host[C].flows = 1;
 }
 
 static void least_loaded(void)
 {
-	c.owner[OA].policy = STANDBY_LEAST_LOADED;
+	c.owner[OA].policy = BATON_STANDBY_LEAST_LOADED;
 	c.host[C].flows = 1;
 }
 
 static void spread(void)
 {
-	c.owner[OA].policy = STANDBY_SPREAD;
+	c.owner[OA].policy = BATON_STANDBY_SPREAD;
 }
 
 static const struct {

@@ -161,7 +161,7 @@ static void test_values(void **state)
 	assert_string_equal(o->host, "a");
 	assert_string_equal(o->standbys[0], "b");
 	assert_string_equal(o->standbys[1], "");
-	assert_int_equal(o->policy, STANDBY_LEAST_LOADED);
+	assert_int_equal(o->policy, BATON_STANDBY_LEAST_LOADED);
 	assert_true(o->drain);
 
 	s = config_service(&c, "web");

@@ -199,7 +199,7 @@ static void make_owners(struct config *c)
 		make_name(o->name, sizeof(o->name), "o", i);
 		home = below(hosts);
 		strcpy(o->host, c->hosts[home].name);
-		o->policy = below(NR_STANDBY_POLICIES);
+		o->policy = below(BATON_NR_STANDBY_POLICIES);
 		o->drain = maybe();
 		n = below(hosts < 9 ? hosts : 9);
 		for (j = 0; j < n; j++)
