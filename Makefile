@@ -241,6 +241,11 @@ soak-detect: test-build ## false alarms of all profiles, HOURS=24 of load
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/soak_detect.py \
 		--hours $(HOURS)
 
+SOAK ?= 1000000
+soak: $(O)/ownership-sim ## simulated failovers with faults, SOAK=1000000 of them
+	BATON_BUILD=$(abspath $(O)) SOAK=$(SOAK) $(PYTEST) -q \
+		tests/test_ownership.py
+
 demo: deps ## kill hosts under live traffic and show what clients see
 	$(MAKE) test-build
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/lab/demo.py \
@@ -292,7 +297,7 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(O)
 
-.PHONY: all help deps test-build test bench soak-detect demo lint fmt install uninstall \
+.PHONY: all help deps test-build test bench soak-detect soak demo lint fmt install uninstall \
 	clean
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
