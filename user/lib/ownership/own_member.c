@@ -182,18 +182,19 @@ int own_member_say(struct own_member *m, const struct own_record *r)
 /* --- receiving ------------------------------------------------------------------- */
 
 /*
- * It asks, but proves nothing: it may have been started a moment ago, and not
- * know our challenge; or it may be old. It gets that challenge, in an answer
- * that is no longer than the question, and not often.
+ * The peer knows no challenge of ours that is in force: it, or this node, has
+ * been started a moment ago, or nothing got through for a while; or this is an
+ * old message. It gets the challenge, in an answer that is no longer than the
+ * question, and not often (a leaky bucket).
  */
 static void answer(struct own_member *m, struct own_peer *p,
 		   const struct own_header *h, uint64_t now)
 {
 	struct own_message out = { .header.type = BATON_OWNERSHIP_ANNOUNCE };
 
-	if (p->answered && now < p->answered + OWN_ANSWER)
+	if (p->answered > now + (OWN_ANSWERS - 1) * OWN_ANSWER)
 		return;
-	p->answered = now;
+	p->answered = (p->answered > now ? p->answered : now) + OWN_ANSWER;
 	out.header.latest = m->set.version;
 	send_message(m, p, &out, h->nonce);
 }
@@ -268,8 +269,7 @@ enum own_verdict own_member_receive(struct own_member *m, const uint8_t *bytes,
 	m->verdicts[verdict]++;
 	if (verdict == OWN_ACCEPTED_)
 		own_member_take(m, p, &in, now);
-	else if (verdict == OWN_STALE_ &&
-		 in.header.type == BATON_OWNERSHIP_SOLICIT)
+	else if (verdict == OWN_STALE_)
 		answer(m, p, &in.header, now);
 	return verdict;
 }

@@ -46,7 +46,8 @@ extern const char *const own_verdict_labels[OWN_NR_VERDICTS];
 #define OWN_PERIOD 500000000ULL /* when there is nothing to say */
 #define OWN_AGAIN 20000000ULL /* until it has what is new; doubled each time */
 #define OWN_SILENT (4 * OWN_PERIOD) /* it counts as not there */
-#define OWN_ANSWER 50000000ULL /* between answers to what proves nothing */
+#define OWN_ANSWER 50000000ULL /* between answers to what proves nothing, */
+#define OWN_ANSWERS 4 /* but for so many at once */
 #define OWN_BURST 4 /* messages at once */
 
 struct own_peer {
@@ -57,7 +58,7 @@ struct own_peer {
 	uint64_t acked; /* it has our records up to this version */
 	uint64_t due; /* ns, of the next message */
 	uint64_t again; /* ns, until what it does not confirm is repeated */
-	uint64_t answered; /* ns, the last answer to what proved nothing */
+	uint64_t answered; /* ns, until when such answers are used up */
 };
 
 struct own_callbacks {
