@@ -11,6 +11,7 @@
 #define LONGEST (20000 * MS)
 #define SETTLE (8000 * MS)
 #define TICK (10 * MS)
+#define BURST 16 /* messages that are sent again in a row */
 
 static struct world w;
 
@@ -103,7 +104,7 @@ static void adversary(void)
 {
 	uint32_t first = recorded_some(&w);
 
-	for (uint32_t i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < BURST; i++)
 		once_more(first + i, i * MS / 10);
 }
 
