@@ -257,7 +257,8 @@ SOURCES := $(wildcard bpf/*.[ch] include/baton/*.h user/*/*.[ch] \
 
 lint: ## style, warnings of both compilers, manual pages, Python
 	$(CLANG_FORMAT) --dry-run -Werror $(SOURCES)
-	$(MAKE) O=$(O)/clang CC=clang all $(O)/clang/linkbench
+	$(MAKE) O=$(O)/clang CC=clang all $(O)/clang/linkbench \
+		$(O)/clang/ownership-sim
 	mandoc -T lint -W warning docs/man/*.[1-8]
 	pyflakes3 $(shell find tests vm -name '*.py')
 

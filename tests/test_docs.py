@@ -115,6 +115,39 @@ def test_every_reason_of_the_link_is_described():
         for label, number, then in rows]
 
 
+# --- docs/ownership.md -------------------------------------------------------
+
+def test_every_record_of_ownership_is_described():
+    table = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\w+) \| (.*) \|$",
+                       read("docs/ownership.md"), re.M)
+    header = read("include/baton/ownership.h")
+    body = header.partition("#define BATON_OWNERSHIP_KINDS")[2]
+    kinds = re.findall(r'X\((\w+), (\d+), "(\w+)", (\w+), (\w+)\)',
+                       body.partition("\n\n")[0])
+    assert [(label, number, author.lower())
+            for _, number, label, _, author in kinds] == [
+        (label, number, author) for label, number, _, author, _ in table]
+    for (name, *_, slots, _), row in zip(kinds, table):
+        if slots.isdigit():
+            assert row[2] == slots
+        assert quoted(row[4]) == xmacro(
+            "include/baton/ownership.h", f"BATON_OWNERSHIP_{name}_FIELDS", 1)
+
+
+def test_the_header_of_ownership_is_described():
+    size = {"U8": 1, "U16": 2, "U32": 4, "U64": 8}
+    body = read("include/baton/ownership.h").partition(
+        "#define BATON_OWNERSHIP_HEADER(X)")[2].partition("\n\n")[0]
+    at = 0
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| `(\w+)` \|",
+                      read("docs/ownership.md"), re.M)
+    fields = re.findall(r"X\((\w+), (\w+)\)", body)
+    assert len(rows) == len(fields)
+    for (kind, name), row in zip(fields, rows):
+        assert row == (str(at), str(size[kind]), name)
+        at += size[kind]
+
+
 # --- configurations ----------------------------------------------------------
 
 def check(path):
@@ -219,7 +252,8 @@ def test_links_lead_somewhere(page):
 def test_sources_that_are_named_exist(page):
     """`bpf/parse.h` and the like; of architecture.md also `parse.h` alone."""
     here = {p.name for folder in ("bpf", "include/baton", "user/lib",
-                                  "user/lib/link", "user/batond",
+                                  "user/lib/link", "user/lib/ownership",
+                                  "user/batond",
                                   "user/baton-host", "user/baton-proxy",
                                   "user/baton")
             for p in (ROOT / folder).iterdir()}

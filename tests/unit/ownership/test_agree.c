@@ -157,6 +157,24 @@ static void nor_is_it_released_by_an_earlier_word(void **state)
 	assert_false(own_grant_is_complete(&g, 2));
 }
 
+/* Whatever claim it knows: while it counts on the standby, so must the owner. */
+static void nor_while_the_switch_counts_on_it(void **state)
+{
+	struct own_owner word = { 0 };
+
+	(void)state;
+	begin();
+	join(1, 2, 1);
+	own_claim_drop(&c[1], 1);
+	say(1, false);
+	own_grant_put(&g, &word);
+	word.complete = SECOND;
+	own_claim_hear(&c[1], &word);
+	assert_int_equal(own_claim_waits(&c[1]), SECOND);
+	hear(1);
+	assert_int_equal(own_claim_waits(&c[1]), 0);
+}
+
 static void one_that_comes_back_is_waited_for_again(void **state)
 {
 	(void)state;
@@ -284,6 +302,7 @@ int main(void)
 			what_was_complete_in_an_earlier_epoch_counts_no_more),
 		cmocka_unit_test(a_standby_is_waited_for_until_it_is_released),
 		cmocka_unit_test(nor_is_it_released_by_an_earlier_word),
+		cmocka_unit_test(nor_while_the_switch_counts_on_it),
 		cmocka_unit_test(one_that_comes_back_is_waited_for_again),
 		cmocka_unit_test(another_memory_is_not_complete),
 		cmocka_unit_test(another_memory_does_not_play),
