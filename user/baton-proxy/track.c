@@ -379,13 +379,13 @@ static void take_ack(struct track *t, const struct segment *s, uint64_t sent)
 static enum track_verdict take(struct track *t, const struct segment *s,
 			       uint64_t sent, bool ended)
 {
-	/* A kernel that gets it drops it, too, and says what it expects. */
-	enum track_verdict refused = s->length || s->flags & SEGMENT_FIN
-					     ? TRACK_DROP
-					     : TRACK_NOTHING;
 	uint32_t next = t->seq_in + 1 + (uint32_t)t->received;
 	uint32_t expected = track_next_in(t);
 	int32_t ahead = s->seq - next;
+	bool brings = s->length && (int64_t)ahead + s->length > 0;
+	/* A kernel that gets it drops it, too, and says what it expects. */
+	enum track_verdict refused =
+		brings || s->flags & SEGMENT_FIN ? TRACK_DROP : TRACK_NOTHING;
 	struct segment cut = *s;
 
 	if (!(s->flags & SEGMENT_ACK))

@@ -174,7 +174,9 @@ static void deliver(struct world *w, uint32_t at, uint32_t n)
 	if (at + n < received) {
 		assert_int_equal(v, TRACK_NOTHING); /* all of it is old */
 	} else if (wrong) {
-		assert_int_equal(v, n || fin ? TRACK_DROP : TRACK_NOTHING);
+		assert_int_equal(v, (n && at + n > received) || fin
+					    ? TRACK_DROP
+					    : TRACK_NOTHING);
 	} else if (v == TRACK_DROP) {
 		assert_refusal_is_right(w, at, n);
 	} else if (v == TRACK_TAKEN) {
