@@ -174,9 +174,7 @@ static bool tell(struct service *service, struct conn *c,
 
 	if (!guard_send(service, MESSAGE_IN, q->packet, q->len))
 		return false;
-	if (c->told <= p->acked)
-		c->confirmed = before;
-	c->told = p->sent;
+	conn_tell(c, p->sent, p->acked, before);
 	return true;
 }
 
@@ -369,6 +367,7 @@ void active_release(struct proxy *p, uint64_t sequence)
 	p->acked = sequence;
 	queue_release(&p->in, sequence);
 	queue_release(&p->out, sequence);
+	commits_release(p, sequence);
 }
 
 static void on_poll_in(uv_poll_t *poll, int status, int events)

@@ -31,6 +31,18 @@ static bool is_protected(const void *object)
 	return s->policy != POLICY_NONE;
 }
 
+static bool has_server(const void *object)
+{
+	const struct config_service *s = object;
+
+	return !s->application;
+}
+
+static bool has_source(const void *object)
+{
+	return is_protected(object) && has_server(object);
+}
+
 static bool has_peers(const void *object)
 {
 	const struct config *c = object;
@@ -66,14 +78,16 @@ static const struct yaml_field service_fields[] = {
 	SERVICE(name, "name", NAME, .required = true),
 	SERVICE(vip, "vip", ADDRESS, .required = true, .check = check_unicast),
 	SERVICE(port, "port", INT, .required = true, .min = 1, .max = 65535),
-	SERVICE(server, "server", ADDRESS, .required = true,
+	SERVICE(application, "application", STRING, .check = check_path),
+	SERVICE(user, "user", STRING),
+	SERVICE(server, "server", ADDRESS, .needed = has_server,
 		.check = check_unicast),
-	SERVICE(server_port, "server_port", INT, .required = true, .min = 1,
-		.max = 65535),
+	SERVICE(server_port, "server_port", INT, .needed = has_server,
+		.min = 1, .max = 65535),
 	SERVICE(policy, "policy", ENUM, .unset = "stored",
 		.words = policy_words),
 	SERVICE(owner, "owner", NAME, .needed = is_protected),
-	SERVICE(source, "source", ADDRESS, .needed = is_protected,
+	SERVICE(source, "source", ADDRESS, .needed = has_source,
 		.check = check_unicast),
 	SERVICE(on_loss, "on_standby_loss", ENUM, .unset = "go-on",
 		.words = on_loss_words),
@@ -177,9 +191,26 @@ static void check_service(const struct config *c, size_t i, const char *file,
 			     "service %s: source: expected an address of the "
 			     "same family as server",
 			     s->name);
+	if (!s->application != (s->policy != POLICY_COMMITTED))
+		config_error(e, file, s->line,
+			     "service %s: policy: an application and committed "
+			     "go together, and neither with anything else",
+			     s->name);
+	if (s->application &&
+	    (s->server.family || s->source.family || s->header))
+		config_error(e, file, s->line,
+			     "service %s: application: expected no server, no "
+			     "source and no proxy-protocol besides",
+			     s->name);
 	for (size_t j = 0; j < i; j++) {
 		const struct config_service *o = &c->services[j];
 
+		if (s->application && o->application &&
+		    !strcmp(s->application, o->application))
+			config_error(e, file, s->line,
+				     "service %s: application: service %s has "
+				     "the same socket",
+				     s->name, o->name);
 		if (addr_equal(&o->vip, &s->vip) && o->port == s->port)
 			config_error(e, file, s->line,
 				     "service %s: service %s has the same vip "
@@ -205,7 +236,8 @@ static int check(struct config *c, const char *file, struct config_errors *e)
 
 uint32_t config_service_tag(const struct config_service *s)
 {
-	return baton_tag(s->name) + s->header;
+	return baton_tag(s->name) +
+	       (s->application ? NR_PROXY_HEADERS : s->header);
 }
 
 static bool is_at(const __be32 at[4], uint8_t family, const struct addr *a)

@@ -21,7 +21,8 @@
 	X(NONE, "none") /* at once: nothing survives this proxy */             \
 	X(SENT, "sent") /* when it is on its way to the standby */             \
 	X(STORED, "stored") /* when the standby has it in memory */            \
-	X(RELAYED, "relayed") /* and the server has acknowledged it */
+	X(RELAYED, "relayed") /* and the server has acknowledged it */         \
+	X(COMMITTED, "committed") /* and the application has committed it */
 
 enum policy {
 #define X(name, label) POLICY_##name,
@@ -60,6 +61,8 @@ struct config_service {
 	struct addr vip, server;
 	struct addr source; /* toward the server; unset: any of this host */
 	uint16_t port, server_port; /* host byte order */
+	char *application; /* unix socket for it; NULL: a server */
+	char *user; /* who may be the application besides root */
 	uint32_t connections; /* at most */
 	enum policy policy;
 	enum on_loss on_loss;

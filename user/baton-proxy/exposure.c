@@ -14,7 +14,7 @@ enum conn_state conn_state(const struct conn *c)
 		return CONN_HALF_CLOSED;
 	if (!track_is_open(&client->track))
 		return CONN_OPENING;
-	if (!server->known || !track_is_open(&server->track))
+	if ((!server->known && !c->local) || !track_is_open(&server->track))
 		return CONN_CONNECTING;
 	return CONN_OPEN;
 }

@@ -63,6 +63,16 @@ static inline uint64_t conn_received(const struct conn *c)
 	return c->side[CLIENT].track.received + c->side[SERVER].track.received;
 }
 
+/* The standby is told of something, as message `sent`, and has confirmed `acked`;
+ * `before`: conn_received() before it. */
+static inline void conn_tell(struct conn *c, uint64_t sent, uint64_t acked,
+			     uint64_t before)
+{
+	if (c->told <= acked)
+		c->confirmed = before;
+	c->told = sent;
+}
+
 /* Bytes that the standby has not confirmed, at most. */
 uint64_t conn_behind(const struct conn *c, uint64_t acked);
 

@@ -50,6 +50,26 @@ static int64_t put(struct service *s, enum baton_link_type type,
 	return sequence;
 }
 
+/* What may be larger than a frame. */
+static bool put_parts(struct service *s, struct link_peer *peer,
+		      enum baton_link_type type, enum message_kind part,
+		      enum message_kind last, const uint8_t *bytes, size_t len)
+{
+	struct message_head head = { .kind = part, .begins = 1 };
+	int64_t sent = 1;
+
+	for (size_t at = 0, n; sent > 0 && at < len; at += n) {
+		n = len - at < PART ? len - at : PART;
+		if (at + n == len)
+			head.kind = last;
+		sent = put_to(peer, s, type, head, bytes + at, n);
+		head.begins = 0;
+	}
+	if (sent > 0 && peer == s->proxy->guardian)
+		s->proxy->sent = sent;
+	return sent > 0;
+}
+
 /* Nobody stores anything any more. */
 static void lose(struct proxy *p, const char *why)
 {
@@ -66,6 +86,7 @@ static void lose(struct proxy *p, const char *why)
 	}
 	queue_give_up(&p->in);
 	queue_give_up(&p->out);
+	commits_give_up(p);
 }
 
 /* It is not asked to store anything for so long. */
@@ -89,6 +110,19 @@ bool guard_send(struct service *s, enum message_kind kind, const void *body,
 	return false;
 }
 
+bool guard_commit(struct service *s, const uint8_t *bytes, size_t len)
+{
+	struct proxy *p = s->proxy;
+
+	if (!p->guardian)
+		return false;
+	if (put_parts(s, p->guardian, BATON_LINK_STREAM, MESSAGE_COMMITTED_PART,
+		      MESSAGE_COMMITTED, bytes, len))
+		return true;
+	lose(p, "it does not keep up");
+	return false;
+}
+
 void guard_gone(struct service *s, struct conn *c)
 {
 	uint8_t body[MESSAGE_TUPLES_MAX];
@@ -104,26 +138,14 @@ void guard_gone(struct service *s, struct conn *c)
 static bool send_conn(struct service *s, struct link_peer *peer,
 		      enum baton_link_type type, struct conn *c)
 {
-	struct message_head head = { .kind = MESSAGE_CONN_PART, .begins = 1 };
 	uint8_t *bytes;
 	ssize_t len = message_put_conn(c, &bytes);
-	size_t at = 0;
-	int64_t sent = len;
+	bool sent = len > 0 && put_parts(s, peer, type, MESSAGE_CONN_PART,
+					 MESSAGE_CONN, bytes, len);
 
-	while (sent > 0 && at < (size_t)len) {
-		size_t n = len - at < PART ? len - at : PART;
-
-		if (at + n == (size_t)len)
-			head.kind = MESSAGE_CONN;
-		sent = put_to(peer, s, type, head, bytes + at, n);
-		head.begins = 0;
-		at += n;
-	}
 	if (len > 0)
 		free(bytes);
-	if (sent > 0 && peer == s->proxy->guardian)
-		s->proxy->sent = sent;
-	return sent > 0;
+	return sent;
 }
 
 static bool sync_service(struct service *s)
@@ -137,6 +159,7 @@ static bool sync_service(struct service *s)
 			return false;
 		c->synced = true;
 		c->told = 0; /* of this link */
+		commits_sent(p, c);
 	}
 	return put(s, BATON_LINK_SNAPSHOT_END, (struct message_head){ 0 }, NULL,
 		   0) > 0;

@@ -211,6 +211,14 @@ static size_t greeting(const struct replica *replica, uint16_t service,
 				 bytes);
 }
 
+static int on_held(struct relay *r, const uint8_t *bytes, size_t nr)
+{
+	struct conn *c = r->arg;
+
+	/* nobody waits for what is written to a connection that is over */
+	return c && c->output ? commit_held(&proxy, c, bytes, nr) : 0;
+}
+
 /* The relay ends by what its sockets say. */
 static void on_gone(struct replica *replica, struct conn *c)
 {
@@ -219,6 +227,7 @@ static void on_gone(struct replica *replica, struct conn *c)
 	(void)replica;
 	if (r)
 		r->arg = NULL;
+	application_forget(&proxy.service[c->service], c);
 	takeover_forget(&proxy, c);
 }
 
@@ -303,6 +312,7 @@ static int open_services(struct proxy *p, char *why)
 		s->proxy = p;
 		s->config = &p->config->services[i];
 		s->index = i;
+		p->replica.local[i] = s->config->application;
 		if (s->config->policy == POLICY_NONE) {
 			s->role = BATON_LINK_ROLE_OWNER;
 		} else {
@@ -383,6 +393,7 @@ static int start(struct proxy *p, char *why)
 	p->replica.pool.limit = (uint64_t)p->config->memory << 22;
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
+	p->relays.on_held = on_held;
 	err = err ?: open_protection(p, why);
 	err = err ?: open_link(p, why);
 	err = err ?: open_services(p, why);

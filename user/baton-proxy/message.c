@@ -246,6 +246,7 @@ static int take_conn(const struct replica *replica, struct conn *c,
 		return err;
 	c->side[CLIENT].track.prefix = replica_greeting(
 		replica, c->service, &c->side[CLIENT].tuple, greeting);
+	c->released = c->side[SERVER].track.acked;
 	if (r->len || !known[CLIENT] ||
 	    known[SERVER] != !!c->side[SERVER].tuple.family ||
 	    !conn_is_sound(c))
@@ -284,8 +285,6 @@ struct conn *message_take_conn(struct replica *r, uint16_t service,
 	return NULL;
 }
 
-/* --- the stream -------------------------------------------------------------- */
-
 /* What is said of a service is about its own connections: NULL in *side if it
  * has none of this tuple. */
 static int find(const struct replica *r, uint16_t service,
@@ -294,6 +293,73 @@ static int find(const struct replica *r, uint16_t service,
 	*side = replica_find(r, t);
 	return *side && side_conn(*side)->service != service ? -EBADMSG : 0;
 }
+
+/* --- commits ----------------------------------------------------------------- */
+
+/* The output that is new follows. */
+struct wire_commit {
+	struct wire_tuple client;
+	__be64 input, output;
+	uint8_t end;
+	uint8_t zero[7];
+};
+
+ssize_t message_put_commit(const struct conn *c, const struct cut *cut,
+			   const uint8_t *output, uint8_t **bytes)
+{
+	struct wire_commit w = { .client = put_tuple(&c->side[CLIENT].tuple),
+				 .input = htobe64(cut->input),
+				 .output = htobe64(cut->output),
+				 .end = cut->end };
+	size_t new = cut->output - c->side[SERVER].track.received;
+	uint8_t *at = malloc(sizeof(w) + new);
+
+	if (!at)
+		return -ENOMEM;
+	*bytes = at;
+	put(put(at, &w, sizeof(w)), output, new);
+	return sizeof(w) + new;
+}
+
+int message_take_commit(struct replica *r, uint16_t service,
+			const uint8_t *bytes, size_t len, uint32_t room)
+{
+	struct rest rest = { bytes, len };
+	const void *at = take(&rest, sizeof(struct wire_commit));
+	struct wire_commit w;
+	struct tuple client;
+	struct side *side;
+	struct conn *c;
+	struct cut cut;
+	int err;
+
+	if (!at)
+		return -EBADMSG;
+	memcpy(&w, at, sizeof(w));
+	client = take_tuple(&w.client);
+	if (find(r, service, &client, &side) || (side && side->which != CLIENT))
+		return -EBADMSG;
+	if (!side)
+		return 0; /* it is over here already */
+	c = side_conn(side);
+	cut = (struct cut){ be64toh(w.input), be64toh(w.output), w.end };
+	if (w.end > 1 ||
+	    cut.output - c->side[SERVER].track.received != rest.len)
+		return -EBADMSG;
+	err = replica_commit(c, &cut, rest.at, room);
+	if (err == -EBADMSG)
+		return err;
+	if (err) {
+		replica_remove(r, c);
+		return -ENOBUFS;
+	}
+	c->released = cut.input;
+	if (replica_is_over(c))
+		replica_remove(r, c);
+	return 0;
+}
+
+/* --- the stream -------------------------------------------------------------- */
 
 static int take_in(struct replica *r, uint16_t service, const uint8_t *packet,
 		   size_t len, uint64_t now, struct tuple *client)

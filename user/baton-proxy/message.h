@@ -26,7 +26,9 @@
 	X(RECOVERED, "recovered") /* that was all, by CONN and CONN_PART */    \
 	X(LACKS, "lacks") /* the client's tuple: the standby has no room */    \
 	X(PROVE, "prove") /* the owner asks about a connection: audit.h */     \
-	X(PROOF, "proof") /* the standby's answer */
+	X(PROOF, "proof") /* the standby's answer */                           \
+	X(COMMITTED, "committed") /* a cut, and output; or the end of one */   \
+	X(COMMITTED_PART, "committed_part") /* what comes before that end */
 
 enum message_kind {
 #define X(name, label) MESSAGE_##name,
@@ -38,7 +40,7 @@ enum message_kind {
 /* In front of each message */
 struct message_head {
 	uint8_t kind;
-	uint8_t begins; /* of CONN and CONN_PART: the first of a connection */
+	uint8_t begins; /* of what may come in parts: the first one */
 	uint8_t zero[2];
 	__be32 service; /* baton_tag() of its name */
 };
@@ -52,6 +54,16 @@ ssize_t message_put_conn(const struct conn *c, uint8_t **bytes);
  * changed; or ENOMEM, ENOBUFS, EEXIST, as of message_take(). */
 struct conn *message_take_conn(struct replica *r, uint16_t service,
 			       const uint8_t *bytes, size_t len);
+
+/* The bytes of a COMMITTED message; `bytes`, malloced, are the output from where
+ * the connection's ends to the cut. Its length, or -ENOMEM. */
+ssize_t message_put_commit(const struct conn *c, const struct cut *cut,
+			   const uint8_t *output, uint8_t **bytes);
+
+/* Carry it out at a standby: as message_take(), of the tuple that it begins
+ * with. */
+int message_take_commit(struct replica *r, uint16_t service,
+			const uint8_t *bytes, size_t len, uint32_t room);
 
 #define MESSAGE_TUPLES_MAX 96
 

@@ -5,9 +5,11 @@
  *   active.c    packets of protected connections on their way: they change the
  *               replica, go to the standby, and wait for its word
  *   withhold.c  what leaves to a client acknowledges no more than is done
+ *   commit.c    what applications commit, until clients may know it
  *   guard.c     which peer is the standby, and bringing it up to date
  *   standby.c   what an owner says on the link: it changes the replica
  *   takeover.c  connections of the replica become sockets
+ *   application.c  who serves a service instead of a server
  *   service.c   listening, new connections, roles
  *   control.c   what people ask; show.c: the answers
  */
@@ -16,11 +18,13 @@
 
 #include <uv.h>
 
+#include "application.h"
 #include "audit.h"
 #include "config.h"
 #include "heartbeat.h"
 #include "lib/link/link.h"
 #include "message.h"
+#include "output.h"
 #include "ownership.h"
 #include "probe_endpoint.h"
 #include "queue.h"
@@ -51,6 +55,7 @@ struct service {
 	int listener;
 	bool deaf; /* it is not heard: there are no descriptors */
 	uv_poll_t poll;
+	struct application *application; /* that serves it; NULL: a server */
 };
 
 /* X(name, text): what is counted */
@@ -67,6 +72,8 @@ struct service {
 	X(withheld, "acknowledgements that clients were not told of yet")      \
 	X(caught_up, "acknowledgements to clients for what was done later")    \
 	X(asked, "clients that repeated what is not done yet")                 \
+	X(commits, "commits of applications")                                  \
+	X(bad_commits, "connections whose application did what it must not")   \
 	X(silenced, "packets of connections that another host plays")          \
 	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
@@ -86,6 +93,7 @@ struct counters {
 
 struct jsonserver;
 struct takeover; /* takeover.c */
+struct commit; /* commit.c */
 struct early; /* active.c */
 
 /* Of a peer: a connection's snapshot that has not come whole yet. */
@@ -128,6 +136,8 @@ struct proxy {
 	uint64_t audited; /* its sequence; 0: it is answered */
 	struct parts parts[CONFIG_PEERS]; /* from each of them */
 
+	struct commit *commits, **commits_end; /* that wait for the standby */
+
 	struct takeover *takeovers;
 	struct probes probes;
 	uv_timer_t takeover_timer;
@@ -162,6 +172,23 @@ void withhold_asked(struct proxy *p, struct conn *c, const struct segment *s);
 /* More of what the client has sent may be done now. */
 void withhold_advance(struct proxy *p, struct conn *c);
 
+/* --- commit.c --- */
+/* The application has written; nothing: its end. 0 or a negative errno: the
+ * connection is to fail. */
+int commit_held(struct proxy *p, struct conn *c, const uint8_t *bytes,
+		size_t nr);
+/* It commits, it ends its output. */
+void commit_ask(struct proxy *p, struct conn *c, const struct cut *cut);
+void commit_end(struct proxy *p, struct conn *c);
+/* Its client is reset: the application has made a mistake, or we cannot go on. */
+void commit_fail(struct proxy *p, struct conn *c, const char *why);
+/* All up to this sequence is stored; nothing is any more; by a snapshot the
+ * standby knows this connection; it is over. */
+void commits_release(struct proxy *p, uint64_t sequence);
+void commits_give_up(struct proxy *p);
+void commits_sent(struct proxy *p, struct conn *c);
+void commits_forget(struct proxy *p, struct conn *c);
+
 /* --- guard.c --- */
 void guard_up(struct proxy *p, struct link_peer *peer);
 void guard_down(struct proxy *p, struct link_peer *peer);
@@ -177,6 +204,8 @@ void guard_service(struct service *s);
 /* Send a message to the guardian; false: it will not be stored. */
 bool guard_send(struct service *s, enum message_kind kind, const void *body,
 		size_t len);
+/* The same of a COMMITTED message, in parts. */
+bool guard_commit(struct service *s, const uint8_t *bytes, size_t len);
 /* The owner has begun anew and asks for what is known here. */
 void guard_recover(struct service *s, struct link_peer *peer);
 /* Nobody had anything, or no time to tell. */

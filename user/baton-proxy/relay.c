@@ -74,21 +74,44 @@ static void fail(struct relays *e, struct relay *r)
 int relay_pend(struct relay *r, int which, const uint8_t *bytes, size_t nr)
 {
 	struct end *to = &r->end[which];
+	uint8_t *all;
 
 	if (!nr)
 		return 0;
-	to->pending = malloc(nr);
-	if (!to->pending)
+	all = malloc(to->nr + nr);
+	if (!all)
 		return -ENOMEM;
-	memcpy(to->pending, bytes, nr);
+	if (to->nr)
+		memcpy(all, to->pending + to->start, to->nr);
+	memcpy(all + to->nr, bytes, nr);
+	free(to->pending);
+	to->pending = all;
 	to->start = 0;
-	to->nr = nr;
+	to->nr += nr;
 	return 0;
+}
+
+void relay_detach(struct relay *r, int which)
+{
+	struct end *e = &r->end[which];
+
+	if (e->fd >= 0)
+		close(e->fd);
+	e->fd = -1;
+	free(e->pending);
+	e->pending = NULL;
+	e->nr = 0;
 }
 
 static bool would_block(void)
 {
 	return errno == EAGAIN || errno == EINTR || errno == ENOTCONN;
+}
+
+/* Is it to be tried again, when something has happened? */
+static bool is_patient(const struct end *e)
+{
+	return would_block() || (e->held && !e->ended);
 }
 
 /* Write what is pending: 1 when all is written, 0, or a negative errno. */
@@ -99,7 +122,7 @@ static int flush(struct end *to)
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0)
-			return would_block() ? 0 : -errno;
+			return is_patient(to) ? 0 : -errno;
 		to->start += n;
 		to->nr -= n;
 	}
@@ -108,11 +131,38 @@ static int flush(struct end *to)
 	return 1;
 }
 
+/* Read what there is, for who holds it: 1, 0 (nothing), or a negative errno. */
+static int hold(struct relays *e, struct relay *r, struct end *from)
+{
+	ssize_t n = recv(from->fd, e->buffer, BUFFER, MSG_DONTWAIT);
+	int err;
+
+	if (n < 0)
+		return 0;
+	from->read += n;
+	err = e->on_held(r, e->buffer, n);
+	return err ?: n > 0;
+}
+
+/* Nobody is there to take what comes: it must be nothing. */
+static int pump_to_nobody(struct relays *e, struct end *from)
+{
+	ssize_t n = from->fd < 0 || from->ended
+			    ? -1
+			    : recv(from->fd, e->buffer, 1, MSG_DONTWAIT);
+
+	if (!n)
+		from->ended = true;
+	return n > 0 ? -EPIPE : 0;
+}
+
 /* From one to the other until one of them has to wait. 0 or a negative errno. */
 static int pump(struct relays *e, struct relay *r, int from_which)
 {
 	struct end *from = &r->end[from_which], *to = &r->end[!from_which];
 
+	if (to->fd < 0 && to->held && to->ended)
+		return pump_to_nobody(e, from);
 	if (to->fd < 0 || to->connecting)
 		return 0;
 	for (;;) {
@@ -125,6 +175,12 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 			break;
 		if (from->fd < 0 || from->connecting)
 			return 0;
+		if (from->held) {
+			done = hold(e, r, from);
+			if (done <= 0)
+				return done;
+			continue;
+		}
 		n = recv(from->fd, e->buffer, BUFFER, MSG_DONTWAIT);
 		if (n < 0)
 			return would_block() ? 0 : -errno;
@@ -132,8 +188,9 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 			from->ended = true;
 			break;
 		}
+		from->read += n;
 		sent = send(to->fd, e->buffer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent < 0 && !would_block())
+		if (sent < 0 && !is_patient(to))
 			return -errno;
 		sent = sent < 0 ? 0 : sent;
 		if (relay_pend(r, to->which, e->buffer + sent, n - sent))
@@ -141,7 +198,8 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 	}
 	if (!to->shut) {
 		to->shut = true;
-		if (shutdown(to->fd, SHUT_WR) && errno != ENOTCONN)
+		if (shutdown(to->fd, SHUT_WR) && errno != ENOTCONN &&
+		    !is_patient(to))
 			return -errno;
 	}
 	return 0;
@@ -156,7 +214,7 @@ static bool is_done(const struct relay *r)
 
 void relay_run(struct relays *e, struct relay *r)
 {
-	if (pump(e, r, CLIENT) || pump(e, r, SERVER)) {
+	if (r->broken || pump(e, r, CLIENT) || pump(e, r, SERVER)) {
 		fail(e, r);
 	} else if (is_done(r)) {
 		e->on_end(r, false);
@@ -190,11 +248,26 @@ static void take_event(struct relays *e, const struct epoll_event *event)
 		return;
 	}
 	/* a reset, which a direction that has ended would not notice */
-	if (event->events & EPOLLERR && connected(end)) {
+	if (event->events & EPOLLERR && !end->held && connected(end)) {
 		fail(e, r);
 		return;
 	}
 	relay_run(e, r);
+}
+
+/* Those that are woken are on another list yet. */
+static void free_dead(struct relays *e)
+{
+	struct relay **at = &e->dead, *r;
+
+	while ((r = *at)) {
+		if (r->woken) {
+			at = &r->next_dead;
+			continue;
+		}
+		*at = r->next_dead;
+		free(r);
+	}
 }
 
 static void on_events(uv_poll_t *poll, int status, int events)
@@ -207,12 +280,35 @@ static void on_events(uv_poll_t *poll, int status, int events)
 	(void)events;
 	for (int i = 0; i < n; i++)
 		take_event(e, &event[i]);
-	while (e->dead) {
-		struct relay *r = e->dead;
+	free_dead(e);
+}
 
-		e->dead = r->next_dead;
-		free(r);
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct relays *e = prepare->data;
+	struct relay *r;
+
+	while ((r = e->woken)) {
+		e->woken = r->next_woken;
+		r->woken = false;
+		if (!r->dead)
+			relay_run(e, r);
 	}
+}
+
+void relay_wake(struct relays *e, struct relay *r)
+{
+	if (r->woken || r->dead)
+		return;
+	r->woken = true;
+	r->next_woken = e->woken;
+	e->woken = r;
+}
+
+void relay_break(struct relays *e, struct relay *r)
+{
+	r->broken = true;
+	relay_wake(e, r);
 }
 
 int relays_open(struct relays *e, uv_loop_t *loop)
@@ -221,6 +317,9 @@ int relays_open(struct relays *e, uv_loop_t *loop)
 	e->buffer = malloc(BUFFER);
 	if (e->epoll < 0 || !e->buffer)
 		return e->epoll < 0 ? -errno : -ENOMEM;
+	uv_prepare_init(loop, &e->prepare);
+	e->prepare.data = e;
+	uv_prepare_start(&e->prepare, on_prepare);
 	uv_poll_init(loop, &e->poll, e->epoll);
 	e->poll.data = e;
 	return uv_poll_start(&e->poll, UV_READABLE, on_events);

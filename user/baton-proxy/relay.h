@@ -23,6 +23,11 @@ struct end {
 	bool ended; /* the other end of it will send no more */
 	bool shut; /* we have sent all */
 	bool silent; /* and it has arrived, which the socket does not know */
+	/* What is read from it goes to on_held() and no further, and its death
+	 * ends nothing before it has `ended`: others decide. It may have no
+	 * socket at times. */
+	bool held;
+	uint64_t read; /* position in its stream of what is read next */
 	uint8_t *pending;
 	size_t start, nr;
 };
@@ -32,13 +37,15 @@ struct relay {
 	void *arg; /* the owner's */
 	uint16_t service;
 	struct relay *next_dead; /* freed when no event can be of it any more */
-	bool dead;
+	struct relay *next_woken;
+	bool dead, woken, broken;
 };
 
 struct relays {
 	int epoll;
 	uv_poll_t poll;
-	struct relay *dead;
+	uv_prepare_t prepare;
+	struct relay *dead, *woken;
 	uint8_t *buffer;
 	uint32_t nr, nr_of[REPLICA_SERVICES];
 	/*
@@ -46,6 +53,9 @@ struct relays {
 	 * relay is about to go, with its sockets: a failed one resets them.
 	 */
 	void (*on_end)(struct relay *r, bool failed);
+	/* Bytes of an end that is held, none of them at its end: 0, or a
+	 * negative errno: the relay fails. */
+	int (*on_held)(struct relay *r, const uint8_t *bytes, size_t nr);
 };
 
 int relays_open(struct relays *e, uv_loop_t *loop); /* 0 or negative errno */
@@ -57,11 +67,21 @@ struct relay *relay_new(struct relays *e, uint16_t service, void *arg);
 int relay_set(struct relays *e, struct relay *r, int which, int fd,
 	      bool connecting);
 
-/* Bytes that go to a socket before all that is read from the other. */
+/* Bytes that go to a socket before all that is read from the other, behind those
+ * that do already. 0 or -ENOMEM. */
 int relay_pend(struct relay *r, int which, const uint8_t *bytes, size_t nr);
+
+/* Close an end that is held, without a word; it may get another socket. */
+void relay_detach(struct relay *r, int which);
 
 /* Begin, or go on after what was done to it by hand. */
 void relay_run(struct relays *e, struct relay *r);
+
+/* The same, but not before what is being done now is done. */
+void relay_wake(struct relays *e, struct relay *r);
+
+/* In the same way, end it as if a socket had failed. */
+void relay_break(struct relays *e, struct relay *r);
 
 /* End it: close its sockets; `reset`: so that their other ends learn that it
  * was no good end. on_end is not called. */

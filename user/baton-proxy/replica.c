@@ -83,6 +83,11 @@ struct conn *conn_new(struct replica *r, uint16_t service)
 		track_init(&c->side[i].track);
 		c->side[i].track.pool = &r->pool;
 	}
+	if (service < REPLICA_SERVICES && r->local[service]) {
+		struct track *t = &c->side[SERVER].track;
+
+		c->local = t->opened_in = t->opened_out = t->answered = true;
+	}
 	return c;
 }
 
@@ -90,6 +95,7 @@ void conn_free(struct conn *c)
 {
 	for (int i = 0; i < NR_SIDES; i++)
 		track_free(&c->side[i].track);
+	free(c->clamp);
 	free(c);
 }
 
@@ -234,6 +240,15 @@ void replica_clear(struct replica *r, uint16_t service)
 		replica_remove(r, r->conns[service]);
 }
 
+/* The client's end is done when all before it is. */
+static void settle_end(struct conn *c)
+{
+	const struct track *client = &c->side[CLIENT].track;
+	struct track *server = &c->side[SERVER].track;
+
+	server->end_acked = client->end_in && server->acked == client->received;
+}
+
 enum track_verdict replica_in(struct side *side, const struct segment *s,
 			      uint32_t room)
 {
@@ -246,18 +261,46 @@ enum track_verdict replica_in(struct side *side, const struct segment *s,
 	 * words of the old owner can overtake the answer to the new one */
 	if (!side_conn(side)->takeover)
 		track_trim(other, side->track.acked);
+	if (side_conn(side)->local)
+		settle_end(side_conn(side));
 	return verdict;
+}
+
+int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
+		   uint32_t room)
+{
+	struct track *client = &c->side[CLIENT].track;
+	struct track *server = &c->side[SERVER].track;
+	uint64_t length = cut->output - server->received;
+	int err;
+
+	if (!c->local || cut->input < server->acked ||
+	    cut->input > client->received || cut->output < server->received ||
+	    length > room || (server->end_in && (length || !cut->end)))
+		return -EBADMSG;
+	server->limit = room;
+	err = track_append(server, bytes, length);
+	if (err)
+		return err;
+	server->acked = cut->input;
+	server->end_in = cut->end;
+	server->end_at = cut->end ? cut->output : 0;
+	settle_end(c);
+	track_trim(client, server->acked);
+	return 0;
 }
 
 struct clamp_limit replica_limit(const struct conn *c)
 {
 	const struct track *client = &c->side[CLIENT].track;
 	const struct track *server = &c->side[SERVER].track;
-	/* its FIN is done when the server has acknowledged ours; what it is
-	 * greeted with is not the client's */
-	bool end = client->end_in && server->end_acked;
-	uint64_t done = server->acked > client->prefix ? server->acked
-						       : client->prefix;
+	uint64_t done = c->local ? c->released : server->acked;
+	/* its FIN is done when the server has acknowledged ours */
+	bool end = client->end_in &&
+		   (c->local ? done == client->received : server->end_acked);
+
+	if (done < client->prefix) /* what it is greeted with is not its own */
+		done = client->prefix;
 
 	return (struct clamp_limit){
 		.ack = client->seq_in + 1 + (uint32_t)done + end,
@@ -273,7 +316,7 @@ bool replica_is_over(const struct conn *c)
 	if (c->side[CLIENT].track.reset || server->track.reset)
 		return true;
 	return track_is_over(&c->side[CLIENT].track) &&
-	       (!server->known || track_is_over(&server->track));
+	       ((!server->known && !c->local) || track_is_over(&server->track));
 }
 
 /* --- what can be -------------------------------------------------------------- */
@@ -329,12 +372,23 @@ static bool track_is_sound(const struct track *t, const struct track *other)
 		(other->end_in && t->acked == other->received));
 }
 
-static bool is_blank(const struct side *s)
+static bool is_nobody(const struct tuple *t)
 {
 	static const struct tuple nobody;
 
-	return !memcmp(&s->tuple, &nobody, sizeof(nobody)) &&
-	       !s->track.opened_in && !s->track.opened_out;
+	return !memcmp(t, &nobody, sizeof(nobody));
+}
+
+/* A server that has not been reached, or an application. */
+static bool server_is_sound(const struct conn *c)
+{
+	const struct side *s = &c->side[SERVER];
+
+	if (c->local)
+		return is_nobody(&s->tuple) && track_is_open(&s->track);
+	return tuple_is_sound(&s->tuple) ||
+	       (is_nobody(&s->tuple) && !s->track.opened_in &&
+		!s->track.opened_out);
 }
 
 bool conn_is_sound(const struct conn *c)
@@ -342,8 +396,7 @@ bool conn_is_sound(const struct conn *c)
 	const struct side *client = &c->side[CLIENT],
 			  *server = &c->side[SERVER];
 
-	return tuple_is_sound(&client->tuple) &&
-	       (tuple_is_sound(&server->tuple) || is_blank(server)) &&
+	return tuple_is_sound(&client->tuple) && server_is_sound(c) &&
 	       track_is_sound(&client->track, &server->track) &&
 	       track_is_sound(&server->track, &client->track);
 }

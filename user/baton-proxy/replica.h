@@ -28,6 +28,14 @@ struct conn {
 	struct side side[NR_SIDES];
 	struct conn *next, **prev; /* of its service, newest first */
 	uint16_t service;
+	/*
+	 * The server is an application of this machine (baton/protect.h): no
+	 * packets come from it, it has no tuple. Its track is what it commits:
+	 * `acked` is the input that is done, [.., received) the output.
+	 */
+	bool local;
+	bool taken_over;
+	uint64_t released; /* local: input that is done, and the standby knows */
 	bool synced; /* the standby knows it */
 	bool stale; /* at a standby: of before the snapshot that is coming */
 	uint64_t told; /* sequence of the newest message to the standby */
@@ -35,6 +43,7 @@ struct conn {
 			     * the oldest message that is not was sent */
 	uint64_t touched; /* ns, when something last arrived */
 	void *relay; /* the proxy's own, while it has sockets */
+	void *output; /* local, with a relay: what is not committed yet */
 	void *takeover; /* while its sockets are being made anew */
 	struct clamp *clamp; /* what leaves to the client; NULL: nothing yet, or
 			      * its policy does not withhold there */
@@ -72,6 +81,7 @@ struct replica {
 	size_t (*greeting)(const struct replica *r, uint16_t service,
 			   const struct tuple *client,
 			   uint8_t bytes[REPLICA_GREETING_MAX]);
+	bool local[REPLICA_SERVICES]; /* its server is an application */
 	/* A connection is about to be forgotten. */
 	void (*on_gone)(struct replica *r, struct conn *c);
 	/* Can a side of the service's connections have this tuple? NULL: any */
@@ -128,8 +138,29 @@ void replica_clear(struct replica *r, uint16_t service);
 enum track_verdict replica_in(struct side *side, const struct segment *s,
 			      uint32_t room);
 
-/* How far the client's stream is done, if it is done when the server has
- * acknowledged it; and that, as a limit for what leaves to the client. */
+/* A place in both streams at which an application can go on. */
+struct cut {
+	uint64_t input, output;
+	bool end; /* the output ends here */
+};
+
+static inline struct cut replica_cut(const struct conn *c)
+{
+	const struct track *t = &c->side[SERVER].track;
+
+	return (struct cut){ t->acked, t->received, t->end_in };
+}
+
+/*
+ * The application has come to another cut; `bytes` are the output since the last
+ * one. 0, or -EBADMSG: it is not one that can follow; -ENOMEM, -ENOBUFS.
+ */
+int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
+		   uint32_t room);
+
+/* How far the client's stream is done: when the server has acknowledged it, or
+ * the standby knows that the application has committed it. As a limit for what
+ * leaves to the client. */
 struct clamp_limit replica_limit(const struct conn *c);
 
 /* Have both sides nothing to say any more? Then it can be removed. */

@@ -110,11 +110,18 @@ static int connect_server(struct service *s, struct conn *c)
 	return err;
 }
 
+static int reach_server(struct service *s, struct conn *c, struct relay *r)
+{
+	int fd = connect_server(s, c);
+
+	return fd < 0 ? fd : relay_set(&s->proxy->relays, r, SERVER, fd, true);
+}
+
 void service_connect(struct service *s, struct conn *c, struct relay *r)
 {
 	struct proxy *p = s->proxy;
-	int fd = connect_server(s, c);
-	int err = fd < 0 ? fd : relay_set(&p->relays, r, SERVER, fd, true);
+	int err = s->application ? application_add(s, c)
+				 : reach_server(s, c, r);
 
 	if (!err)
 		return;
@@ -235,6 +242,14 @@ int service_open(struct service *s, char *why, size_t size)
 	if (fd < 0)
 		return why_set(why, size, -errno, "service %s: %s",
 			       config->name, strerror(errno));
+	if (config->application) {
+		int err = application_open(s, why, size);
+
+		if (err) {
+			close(fd);
+			return err;
+		}
+	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	/* the agent may give this host the VIP later */
 	setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));

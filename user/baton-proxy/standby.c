@@ -22,6 +22,28 @@ static struct service *service_of(struct proxy *p, uint32_t owner,
 	return NULL;
 }
 
+static bool is_part(uint8_t kind)
+{
+	return kind == MESSAGE_CONN_PART || kind == MESSAGE_COMMITTED_PART;
+}
+
+static bool is_whole(uint8_t kind)
+{
+	return kind == MESSAGE_CONN || kind == MESSAGE_COMMITTED;
+}
+
+static int take_whole(struct proxy *p, struct service *s, uint8_t kind,
+		      const struct parts *parts)
+{
+	if (kind == MESSAGE_COMMITTED)
+		return message_take_commit(&p->replica, s->index, parts->bytes,
+					   parts->len, REPLICA_ROOM_STANDBY);
+	return message_take_conn(&p->replica, s->index, parts->bytes,
+				 parts->len)
+		       ? 0
+		       : -errno;
+}
+
 struct parts *parts_of(struct proxy *p, const struct link_peer *peer)
 {
 	size_t i = 0;
@@ -63,8 +85,9 @@ static int parts_add(struct parts *parts, const uint8_t *body, size_t len)
 	return 0;
 }
 
-/* A part of a connection's snapshot, and after the last one all of it. */
-static int take_conn(struct proxy *p, struct service *s, struct parts *parts,
+/* A part of a connection's snapshot or of a commit, and after the last one all
+ * of it. */
+static int take_part(struct proxy *p, struct service *s, struct parts *parts,
 		     const struct message_head *head, const uint8_t *body,
 		     size_t len, struct tuple *client)
 {
@@ -78,13 +101,10 @@ static int take_conn(struct proxy *p, struct service *s, struct parts *parts,
 		return -EBADMSG;
 	if (!parts->err)
 		parts->err = parts_add(parts, body, len);
-	if (head->kind == MESSAGE_CONN_PART)
+	if (is_part(head->kind))
 		return 0;
 	*client = parts->client;
-	err = parts->err;
-	if (!err &&
-	    !message_take_conn(&p->replica, s->index, parts->bytes, parts->len))
-		err = -errno;
+	err = parts->err ?: take_whole(p, s, head->kind, parts);
 	parts_clear(parts);
 	return err;
 }
@@ -93,8 +113,8 @@ static int take_message(struct proxy *p, struct service *s,
 			struct link_peer *peer, const struct message_head *head,
 			const uint8_t *body, size_t len, struct tuple *client)
 {
-	if (head->kind == MESSAGE_CONN || head->kind == MESSAGE_CONN_PART)
-		return take_conn(p, s, parts_of(p, peer), head, body, len,
+	if (is_part(head->kind) || is_whole(head->kind))
+		return take_part(p, s, parts_of(p, peer), head, body, len,
 				 client);
 	return message_take(&p->replica, s->index, head->kind, body, len,
 			    clock_ns(), client);
@@ -131,7 +151,7 @@ static int recover(struct proxy *p, struct service *s,
 	switch (head->kind) {
 	case MESSAGE_CONN:
 	case MESSAGE_CONN_PART:
-		return take_conn(p, s, parts_of(p, p->guardian), head, body,
+		return take_part(p, s, parts_of(p, p->guardian), head, body,
 				 len, &client);
 	case MESSAGE_RECOVERED:
 		service_begin(s);

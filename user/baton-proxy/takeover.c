@@ -127,16 +127,18 @@ static void give_up(struct proxy *p, struct conn *c, const char *why)
 /* --- both sides are there -------------------------------------------------------- */
 
 /* What one side's socket will not bring, as it arrived before. A server that has
- * yet to be reached is sent it from the beginning. */
+ * yet to be reached is sent it from the beginning; an application when it has
+ * the connection. */
 static int pend(struct relay *r, const struct takeover *t, int to)
 {
 	uint64_t at = t->side[to].from, end = t->side[!to].received;
-	bool over = t->conn->side[to].known && t->side[to].fd < 0;
+	const struct conn *c = t->conn;
+	bool over = (c->side[to].known || c->local) && t->side[to].fd < 0;
 	const uint8_t *bytes;
 
 	if (over || at >= end)
 		return 0;
-	if (track_bytes(&t->conn->side[!to].track, at, &bytes) < end - at)
+	if (track_bytes(&c->side[!to].track, at, &bytes) < end - at)
 		return -EIO; /* never: it is kept until it is acknowledged */
 	return relay_pend(r, to, bytes, end - at);
 }
@@ -154,12 +156,14 @@ static bool finish(struct proxy *p, struct takeover *t)
 	}
 	for (int i = 0; i < NR_SIDES; i++) {
 		r->end[i].ended = t->side[i].ended;
+		r->end[i].read = t->side[i].received;
 		r->end[i].shut = r->end[i].silent = t->side[i].silent;
 		if (t->side[i].fd >= 0)
 			relay_set(&p->relays, r, i, t->side[i].fd, false);
 	}
 	unlink_takeover(p, t);
 	c->relay = r;
+	c->taken_over = true;
 	p->count.taken_over++;
 	if (c->side[SERVER].known)
 		relay_run(&p->relays, r);

@@ -1,0 +1,527 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Row P2, committed: the application says what is done, by libbaton; and row K6:
+it goes on at another machine from there."""
+
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+
+from harness.lab import BUILD, Lab, wait_until
+
+from application import Application, Refused, patient
+from crowd import acked
+from network import vip
+from proxies import PAUSE, Proxies
+
+LEDGER = 8002
+KILLS = 20
+WRITERS = 6
+AHEAD = 4  # lines that a writer sends before it has an answer
+OUTPUT_MAX = 8 << 20  # BATON_OUTPUT_MAX
+
+families = pytest.mark.parametrize("family", [4, 6])
+
+
+class Applications(Proxies):
+    def __init__(self, lab):
+        super().__init__(lab)
+        self.ledgers = {}
+        self.file = lab.dir / "ledger"
+        self.how = ()
+
+    def path(self, name, family=4):
+        return self.lab.dir / f"{name}-{family}.sock"
+
+    def proxy_config(self, name, **more):
+        config = super().proxy_config(name)
+        for family in (4, 6):
+            config["services"].append(
+                {"name": f"ledger{family}", "vip": vip(family),
+                 "port": LEDGER, "owner": "role-a", "policy": "committed",
+                 "application": str(self.path(name, family)), **more})
+        return config
+
+    def connect_to(self, family=4):
+        return self.connection(family, 10, LEDGER)
+
+    # --- ledger.c as the application ---
+
+    def start_ledger(self, name, family=4):
+        ledger = self.lab.start(self.hosts[name].ns, BUILD / "ledger",
+                                self.path(name, family), self.file, *self.how)
+        ledger.wait_output("listens")
+        self.ledgers[name, family] = ledger
+
+    def start_ledgers(self, how=()):
+        self.how = how
+        for name in self.hosts:
+            for family in (4, 6):
+                self.start_ledger(name, family)
+
+    def kill_ledgers(self, name):
+        for (of, _), ledger in self.ledgers.items():
+            if of == name:
+                ledger.popen.send_signal(signal.SIGKILL)
+                ledger.popen.wait()
+
+    def records(self):
+        """What is in the ledger: {writer: [numbers]}."""
+        found = defaultdict(list)
+        for line in self.file.read_text().splitlines():
+            _, _, writer, number = line.split()
+            found[writer].append(int(number))
+        return found
+
+
+@pytest.fixture
+def network():
+    with Lab("committed") as lab:
+        network = Applications(lab)
+        network.start()
+        yield network
+
+
+def moved(network):
+    network.kill("a")
+    network.move("b")
+
+
+def client_state(s):
+    return s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+
+FIN_WAIT1, FIN_WAIT2 = 4, 5
+# no more than what TCP sends before it has heard anything (RFC 6928)
+DATA = random.Random(2).randbytes(12000)
+
+
+# --- what a client is told ------------------------------------------------------
+
+@families
+def test_p2_committed_is_what_the_application_says(network, family):
+    network.start_proxies()
+    application = Application(network.path("a", family))
+    with network.connect_to(family) as s:
+        before = acked(s)
+        s.sendall(DATA)
+        c = application.accept()
+        assert not c.resumed and (c.input, c.output) == (0, 0)
+        assert c.client == s.getsockname()[:2]
+        assert c.vip == (vip(family), LEDGER)
+        assert c.read(len(DATA)) == DATA
+        c.write(b"answer")
+        s.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            s.recv(1)
+        assert acked(s) == before
+        s.settimeout(10)
+        c.committed(4000, 3)
+        assert s.recv(10) == b"ans"
+        wait_until(lambda: acked(s) - before == 4000, "what is committed")
+        c.committed(len(DATA), 3)
+        wait_until(lambda: acked(s) - before == len(DATA), "all of it")
+        c.committed(len(DATA), 6)
+        assert s.recv(10) == b"wer"
+        c.end()
+        assert s.recv(10) == b""
+
+
+def test_p2_end_of_the_client_waits_too(network):
+    network.start_proxies()
+    application = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(b"all")
+        s.shutdown(socket.SHUT_WR)
+        c = application.accept()
+        assert c.read(3) == b"all"
+        assert c.at_end()
+        assert client_state(s) == FIN_WAIT1
+        c.write(b"well")
+        c.committed(3, 4)
+        assert s.recv(10) == b"well"
+        wait_until(lambda: client_state(s) == FIN_WAIT2, "its end is heard")
+        c.end()
+        assert s.recv(10) == b""
+
+
+def test_p2_commit_ahead_of_its_bytes(network):
+    """Output and commits go different ways; a commit waits for its bytes."""
+    network.start_proxies()
+    application = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(b"x")
+        c = application.accept()
+        c.read(1)
+        before = acked(s)
+        c.committed(1, 6)
+        c.committed(1, 7)
+        s.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            s.recv(1)
+        assert acked(s) == before
+        c.write(b"answer!")
+        assert s.recv(10) == b"answer!"
+
+
+@pytest.mark.parametrize("choice", ["go-on", "stall"])
+def test_p7_commit_without_standby(network, choice):
+    network.start_proxies(**{"on-standby-loss": choice})
+    application = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(b"one")
+        c = application.accept()
+        c.read(3)
+        c.committed(3, 0)
+        network.kill("b")
+        network.proxies["a"].wait_output("no standby any more")
+        c.write(b"1")
+        c.committed(3, 1)
+        if choice == "stall":
+            s.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                s.recv(1)
+            s.settimeout(10)
+            network.start_proxy("b", **{"on-standby-loss": choice})
+        assert s.recv(10) == b"1"
+
+
+# --- going on ---------------------------------------------------------------------
+
+def test_k6_next_application_of_the_same_host(network):
+    """What was not committed has not been."""
+    network.start_proxies()
+    first = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(b"one two three")
+        c = first.accept()
+        assert c.read(13) == b"one two three"
+        c.write(b"1 2 3")
+        c.committed(3, 1)
+        assert s.recv(10) == b"1"
+        first.close()
+        c.abort()
+        second = patient(network.path("a"))
+        again = second.accept()
+        assert again.resumed and again.id == c.id
+        assert (again.input, again.output) == (3, 1)
+        assert again.read(10) == b" two three"
+        again.write(b" II III")
+        again.committed(13, 8)
+        assert s.recv(10) == b" II III"
+        s.sendall(b" four")
+        assert again.read(5) == b" four"
+
+
+@families
+def test_k6_application_of_the_next_host(network, family):
+    network.start_proxies()
+    first = Application(network.path("a", family))
+    second = Application(network.path("b", family))
+    with network.connect_to(family) as s:
+        before = acked(s)
+        s.sendall(DATA)
+        c = first.accept()
+        c.read(len(DATA))
+        c.write(b"12345")
+        c.committed(1000, 4)
+        assert s.recv(10) == b"1234"
+        assert not second.waiting(0)
+        moved(network)
+        again = second.accept()
+        assert again.resumed and again.id == c.id and again.epoch > c.epoch
+        assert (again.input, again.output) == (1000, 4)
+        assert again.client == s.getsockname()[:2]
+        assert again.read(len(DATA) - 1000) == DATA[1000:]
+        again.write(b"V")
+        again.committed(len(DATA), 5)
+        assert s.recv(10) == b"V"
+        wait_until(lambda: acked(s) - before == len(DATA), "all of it")
+        again.end()
+        assert s.recv(10) == b""
+        assert c.readable() and c.gone()
+        with pytest.raises(Refused):  # its proxy is dead
+            first.accept()
+        c.abort()
+
+
+def test_k6_ended_before_its_host(network):
+    """The application has said all; its host dies before the client has it."""
+    network.start_proxies()
+    first = Application(network.path("a"))
+    second = Application(network.path("b"))
+    with network.connect_to() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+        s.sendall(b"all")
+        c = first.accept()
+        c.read(3)
+        writer = threading.Thread(target=c.write, args=(DATA * 100,))
+        writer.start()
+        writer.join()
+        c.committed(3, len(DATA) * 100)
+        c.end()
+        assert s.recv(1, socket.MSG_PEEK)
+        moved(network)
+        got = b""
+        while piece := s.recv(1 << 16):
+            got += piece
+        assert got == DATA * 100
+        assert not second.waiting(0.1)
+
+
+# --- what must not be ---------------------------------------------------------------
+
+def reset(s):
+    with pytest.raises(ConnectionResetError):
+        while s.recv(1 << 16):
+            pass
+    return True
+
+
+def abort(c):
+    c.abort()
+
+
+def commit_of_what_has_not_come(c):
+    c.committed(100, 0)
+
+
+def commit_that_goes_back(c):
+    c.write(b"ab")
+    c.committed(1, 2)
+    c.committed(0, 2)
+
+
+def end_with_input_left(c):
+    c.end()
+
+
+def more_output_than_can_wait(c):
+    try:
+        c.write(bytes(OUTPUT_MAX + (1 << 20)))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
+def end_that_waits_for_nothing(c):
+    c.committed(1, 5)
+    c.end()
+
+
+@pytest.mark.parametrize("what", [
+    abort, commit_of_what_has_not_come, commit_that_goes_back,
+    end_with_input_left, more_output_than_can_wait,
+    end_that_waits_for_nothing], ids=lambda f: f.__name__)
+def test_p2_connection_is_reset(network, what):
+    network.start_proxies()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    application = Application(network.path("a"))
+    with network.connect_to() as s, network.connect_to() as other:
+        s.sendall(b"x")
+        c = application.accept()
+        good = application.accept()
+        if c.client != s.getsockname()[:2]:
+            c, good = good, c
+        c.read(1)
+        what(c)
+        assert reset(s)
+        # nobody else notices
+        other.sendall(b"y")
+        assert good.read(1) == b"y"
+        good.write(b"z")
+        good.committed(1, 1)
+        assert other.recv(1) == b"z"
+
+
+def test_p2_client_resets(network):
+    network.start_proxies()
+    application = Application(network.path("a"))
+    s = network.connect_to()
+    s.sendall(b"x")
+    c = application.accept()
+    c.read(1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 b"\1\0\0\0\0\0\0\0")
+    s.close()
+    assert c.readable() and c.gone()
+    c.committed(1, 0)  # too late, and harmless
+    c.end()
+    with network.connect_to() as s:
+        s.sendall(b"y")
+        assert application.accept().read(1) == b"y"
+
+
+def test_p2_whose_application_it_is(network):
+    network.start_proxies()
+    path = network.path("a")
+    assert path.stat().st_mode & 0o777 == 0o660
+    Application(path).close()  # by root: it is loaded as well
+    path.chmod(0o666)  # as if the file let him
+    network.lab.dir.chmod(0o755)
+    pid = os.fork()
+    if not pid:
+        os.setuid(65534)
+        try:
+            Application(path)
+        except Refused as e:
+            os._exit("not permitted" in str(e))
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+@pytest.mark.parametrize("message", [b"x", bytes(88), b"\1" * 88, b"\3" * 88,
+                                     b"\1" * 1000],
+                         ids=["short", "zero", "hello", "commit", "long"])
+def test_p2_who_talks_nonsense(network, message):
+    """He is heard no more; an application that is there goes on."""
+    network.start_proxies()
+    application = Application(network.path("a"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as guest:
+        guest.settimeout(10)
+        guest.connect(str(network.path("a")))
+        guest.send(message)
+        assert guest.recv(100) == b""
+    with network.connect_to() as s:
+        s.sendall(b"y")
+        assert application.accept().read(1) == b"y"
+
+
+# --- nothing lost, nothing twice ------------------------------------------------------
+
+class Writer(threading.Thread):
+    """Sends numbered lines, and wants each one's answer in its turn."""
+
+    def __init__(self, network, number, family):
+        super().__init__(daemon=True)
+        self.name = f"writer{number}"
+        self.socket = network.connect_to(family)
+        self.stopping = threading.Event()
+        self.sent = self.answered = 0
+        self.wrong = None
+
+    def line(self, number):
+        return b"%s %d\n" % (self.name.encode(), number)
+
+    def run(self):
+        try:
+            with self.socket.makefile("rb") as answers:
+                while self.answered < self.sent or not self.stopping.is_set():
+                    if (self.sent < self.answered + AHEAD
+                            and not self.stopping.is_set()):
+                        self.socket.sendall(self.line(self.sent + 1))
+                        self.sent += 1
+                        continue
+                    answer = answers.readline()
+                    assert answer == b"ok " + self.line(self.answered + 1), \
+                        answer
+                    self.answered += 1
+            self.socket.shutdown(socket.SHUT_WR)
+            assert self.socket.recv(1) == b"", "more than answers"
+        except (OSError, AssertionError) as e:
+            self.wrong = e
+
+
+def run_writers(network, kill_one):
+    """Kill again and again while they write."""
+    network.start_proxies()
+    network.start_ledgers(network.how)
+    writers = [Writer(network, i, (4, 6)[i % 2]) for i in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    choice = random.Random(3)
+    for i in range(KILLS):
+        time.sleep(choice.uniform(0, PAUSE))
+        kill_one(i)
+    for writer in writers:
+        writer.stopping.set()
+    for writer in writers:
+        writer.join(30)
+        assert not writer.is_alive(), f"{writer.name} hangs"
+    return writers
+
+
+def kill_host(network):
+    """The application and the proxy of whoever plays the owner."""
+    active, standby = "a", "b"
+
+    def kill_one(_):
+        nonlocal active, standby
+        network.kill_ledgers(active)
+        network.kill(active)
+        network.move(standby)
+        network.start_proxy(active)
+        for family in (4, 6):
+            network.start_ledger(active, family)
+        active, standby = standby, active
+        network.wait_protected(active, standby)
+    return kill_one
+
+
+def kill_application(network):
+    def kill_one(_):
+        network.kill_ledgers("a")
+        for family in (4, 6):
+            network.start_ledger("a", family)
+    return kill_one
+
+
+def kill_proxy(network):
+    """Its application lives, and comes back to it."""
+    active, standby = "a", "b"
+
+    def kill_one(_):
+        nonlocal active, standby
+        network.kill(active)
+        network.move(standby)
+        network.start_proxy(active)
+        active, standby = standby, active
+        network.wait_protected(active, standby)
+    return kill_one
+
+
+def kill_in_place(network):
+    """The proxy is started again before anybody is told."""
+    def kill_one(_):
+        network.kill("a")
+        network.start_proxy("a")
+        network.wait_protected()
+    return kill_one
+
+
+def move_by_hand(network):
+    """Nobody dies: an application sees its connections go and come back."""
+    active, standby = "a", "b"
+
+    def kill_one(_):
+        nonlocal active, standby
+        network.move(standby)
+        active, standby = standby, active
+    return kill_one
+
+
+@pytest.mark.parametrize("what", [kill_host, kill_application, kill_proxy,
+                                  kill_in_place, move_by_hand],
+                         ids=lambda f: f.__name__)
+def test_p2_nothing_lost_nothing_twice(network, what):
+    writers = run_writers(network, what(network))
+    assert not [w.wrong for w in writers if w.wrong]
+    found = network.records()
+    for writer in writers:
+        assert writer.answered > KILLS
+        assert found[writer.name] == list(range(1, writer.sent + 1))
+
+
+def test_p2_commits_before_it_is_done(network):
+    """The same by an application that commits too early: what it has said to be
+    done is lost with it."""
+    network.how = "early",
+    writers = run_writers(network, kill_host(network))
+    found = network.records()
+    lost = [n for w in writers for n in range(1, w.answered + 1)
+            if n not in found[w.name]]
+    assert lost
