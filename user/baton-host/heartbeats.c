@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "applications.h"
+#include "lib/unix_socket.h"
 
 #define QUEUE 128
 #define GUESTS 16
@@ -118,24 +117,7 @@ static struct application *named(struct applications *all, const char *name)
 
 static int answer(int to, int32_t status, int page)
 {
-	struct iovec iov = { &status, sizeof(status) };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (page >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.room);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(page));
-		memcpy(CMSG_DATA(c), &page, sizeof(page));
-	}
-	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return unix_send(to, &status, sizeof(status), page);
 }
 
 /* Which application it asks for, and whether it may: 0 or what is wrong. */
@@ -236,46 +218,6 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 /* --- the socket ----------------------------------------------------------- */
 
-static int make_parent(const char *path)
-{
-	char *parent = strdup(path), *slash;
-	int err = 0;
-
-	if (!parent)
-		return -ENOMEM;
-	slash = strrchr(parent, '/');
-	if (slash && slash != parent) {
-		*slash = '\0';
-		err = mkdir(parent, 0755) && errno != EEXIST ? -errno : 0;
-	}
-	free(parent);
-	return err;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd, err;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	err = make_parent(path);
-	if (err)
-		return err;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	/* Anybody may ask; the answer depends on who does. */
-	if (!bind(fd, (struct sockaddr *)&at, sizeof(at)) &&
-	    !chmod(path, 0666) && !listen(fd, QUEUE))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
 static void release_server(uv_handle_t *handle)
 {
 	struct heartbeats *h = handle->data;
@@ -295,7 +237,8 @@ int heartbeats_listen(struct heartbeats **to, struct applications *all,
 		return -ENOMEM;
 	h->all = all;
 	h->path = strdup(path);
-	h->fd = h->path ? listen_at(path) : -ENOMEM;
+	/* anybody may ask; the answer depends on who does */
+	h->fd = h->path ? unix_listen(path, 0666, QUEUE) : -ENOMEM;
 	err = h->fd < 0 ? h->fd : uv_poll_init(all->loop, &h->poll, h->fd);
 	if (err) {
 		if (h->fd >= 0)

@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "baton/application.h"
 #include "lib/log.h"
+#include "lib/unix_socket.h"
 #include "lib/why.h"
 #include "output.h"
 #include "proxy.h"
@@ -104,24 +103,7 @@ describe(const struct application *a, const struct conn *c, uint32_t handle)
 static int send_message(int to, const struct baton_application_message *m,
 			int fd)
 {
-	struct iovec iov = { (void *)m, sizeof(*m) };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control.room);
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return unix_send(to, m, sizeof(*m), fd);
 }
 
 /* All that has been read from the client since the cut goes to it first. */
@@ -372,28 +354,6 @@ static void on_guest(uv_poll_t *poll, int status, int events)
 	uv_poll_start(&g->poll, UV_READABLE, on_control);
 }
 
-static int listen_at(const char *path, uid_t user)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd, err;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	unlink(path);
-	/* who else gets that far is turned away by his name */
-	if (!bind(fd, (struct sockaddr *)&at, sizeof(at)) &&
-	    !chmod(path, 0660) && !chown(path, user, -1) &&
-	    !listen(fd, BACKLOG))
-		return fd;
-	err = -errno;
-	close(fd);
-	return err;
-}
-
 int application_open(struct service *s, char *why, size_t size)
 {
 	const struct config_service *config = s->config;
@@ -411,10 +371,13 @@ int application_open(struct service *s, char *why, size_t size)
 	}
 	a->service = s;
 	a->user = user ? user->pw_uid : 0;
-	a->listener = listen_at(config->application, a->user);
-	if (a->listener < 0) {
-		int err = a->listener;
+	/* who else gets that far is turned away by his name */
+	a->listener = unix_listen(config->application, 0660, BACKLOG);
+	if (a->listener < 0 || chown(config->application, a->user, -1)) {
+		int err = a->listener < 0 ? a->listener : -errno;
 
+		if (a->listener >= 0)
+			close(a->listener);
 		free(a);
 		return why_set(why, size, err,
 			       "service %s: application: %s: %s", config->name,

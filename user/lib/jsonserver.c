@@ -12,6 +12,7 @@
 
 #include "jsontext.h"
 #include "log.h"
+#include "unix_socket.h"
 
 #define LINE_MAX_BYTES (256 << 10) /* of a request */
 #define QUEUE_MAX (4 << 20) /* unread answers; then the client is cut off */
@@ -236,19 +237,6 @@ static void on_connection(uv_stream_t *listener, int status)
 
 /* --- the socket --------------------------------------------------------------- */
 
-/* Directories above the socket that are missing: /run is empty after a boot. */
-static void make_parent(const char *path)
-{
-	char dir[strlen(path) + 1], *slash;
-
-	strcpy(dir, path);
-	slash = strrchr(dir, '/');
-	if (slash && slash != dir) {
-		*slash = '\0';
-		mkdir(dir, 0755);
-	}
-}
-
 static void on_listener_closed(uv_handle_t *handle)
 {
 	struct jsonserver *s = handle->data;
@@ -268,7 +256,7 @@ int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 		return -ENOMEM;
 	s->answer = answer;
 	s->arg = arg;
-	make_parent(path);
+	unix_make_parent(path); /* the error is bind()'s */
 	unlink(path);
 	uv_pipe_init(loop, &s->listener, 0);
 	s->listener.data = s;
