@@ -122,8 +122,10 @@ void commits_sent(struct proxy *p, struct conn *c)
 void commits_forget(struct proxy *p, struct conn *c)
 {
 	for (struct commit *one = p->commits; one; one = one->next)
-		if (one->conn == c)
+		if (one->conn == c) {
 			one->conn = NULL;
+			one->sequence = 0;
+		}
 }
 
 static bool wait_for(struct proxy *p, struct conn *c, const struct cut *cut,
