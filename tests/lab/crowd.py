@@ -24,13 +24,19 @@ SEEDS = 8
 HUNG = 15  # s without any progress
 THINK = 2e-3  # s between an answer and the next question, of paced clients
 SO_MAX_PACING_RATE = 47
-BYTES_ACKED = 120  # offset in struct tcp_info
+TOTAL_RETRANS, BYTES_ACKED = 100, 120  # offsets in struct tcp_info
 
 
 def acked(s):
     """Bytes of a socket that the other end has acknowledged."""
     info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     return struct.unpack_from("=Q", info, BYTES_ACKED)[0]
+
+
+def retransmitted(s):
+    """Segments that a socket has sent again."""
+    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return struct.unpack_from("=I", info, TOTAL_RETRANS)[0]
 
 
 class Connection:

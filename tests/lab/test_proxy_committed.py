@@ -15,7 +15,7 @@ import pytest
 from harness.lab import BUILD, Lab, wait_until
 
 from application import Application, Refused, patient
-from crowd import acked
+from crowd import acked, retransmitted
 from network import vip
 from proxies import PAUSE, Proxies
 
@@ -167,6 +167,26 @@ def test_p2_commit_ahead_of_its_bytes(network):
         assert acked(s) == before
         c.write(b"answer!")
         assert s.recv(10) == b"answer!"
+
+
+def test_p2_application_that_takes_its_time(network):
+    """The client repeats one segment for each timeout, and goes on at once."""
+    network.start_proxies()
+    application = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(DATA)
+        c = application.accept()
+        assert c.read(len(DATA)) == DATA
+        wait_until(lambda: retransmitted(s) >= 3, "three timeouts")
+        assert retransmitted(s) <= 5
+        c.write(b"late")
+        c.committed(len(DATA), 4)
+        begin = time.monotonic()
+        assert s.recv(10) == b"late"
+        s.sendall(DATA)
+        assert c.read(len(DATA)) == DATA
+        assert time.monotonic() - begin < 1  # sooner than its next timeout
+        assert retransmitted(s) <= 10
 
 
 @pytest.mark.parametrize("choice", ["go-on", "stall"])

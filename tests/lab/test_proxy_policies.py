@@ -9,7 +9,6 @@ import hashlib
 import random
 import signal
 import socket
-import struct
 import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd, acked
+from crowd import KINDS, Crowd, acked, retransmitted
 from network import CLIENT
 from proxies import PORT, Proxies, Stream
 
@@ -26,7 +25,6 @@ SLOW = 8090  # port of a server that reads when the test says so
 ROOM = 1 << 16  # bytes that its kernel has room for
 SIZE = 3 << 20
 KILLS = 20
-TOTAL_RETRANS = 100  # offset in struct tcp_info
 
 families = pytest.mark.parametrize("family", [4, 6])
 
@@ -76,11 +74,6 @@ def waiting(s):
     n = array.array("i", [0])
     fcntl.ioctl(s, termios.FIONREAD, n)
     return n[0]
-
-
-def retransmitted(s):
-    info = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    return struct.unpack_from("=I", info, TOTAL_RETRANS)[0]
 
 
 def fill(s, data):
