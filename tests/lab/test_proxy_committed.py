@@ -23,6 +23,7 @@ LEDGER = 8002
 KILLS = 20
 WRITERS = 6
 AHEAD = 4  # lines that a writer sends before it has an answer
+PATIENT = 60  # s
 OUTPUT_MAX = 8 << 20  # BATON_OUTPUT_MAX
 
 families = pytest.mark.parametrize("family", [4, 6])
@@ -420,6 +421,9 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.name = f"writer{number}"
         self.socket = network.connect_to(family)
+        # where nothing is replayed to a proxy that was not there, timeouts of
+        # TCP add up
+        self.socket.settimeout(PATIENT)
         self.stopping = threading.Event()
         self.sent = self.answered = 0
         self.wrong = None
@@ -460,7 +464,7 @@ def run_writers(network, kill_one):
     for writer in writers:
         writer.stopping.set()
     for writer in writers:
-        writer.join(30)
+        writer.join(PATIENT)
         assert not writer.is_alive(), f"{writer.name} hangs"
     return writers
 
