@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""libbaton, for a test that is the application: include/baton/protect.h."""
+"""libbaton, for a test that is the application: include/baton/protect.h; and the
+network in which there are such."""
 
 import ctypes
 import os
@@ -7,6 +8,11 @@ import select
 import socket
 
 from harness.lab import BUILD, PATIENCE, wait_until
+
+from network import vip
+from proxies import Proxies
+
+SERVED = 8002  # port of the service
 
 
 class _Connection(ctypes.Structure):
@@ -107,3 +113,25 @@ def patient(path):
         except Refused:
             return None
     return wait_until(there, f"a proxy at {path}")
+
+
+class Applications(Proxies):
+    """Proxies with an application each: the test itself, or ledger.c."""
+
+    def protected_services(self):
+        return [*super().protected_services(), "app4", "app6"]
+
+    def path(self, name, family=4):
+        return self.lab.dir / f"{name}-{family}.sock"
+
+    def proxy_config(self, name, **more):
+        config = super().proxy_config(name)
+        for family in (4, 6):
+            config["services"].append(
+                {"name": f"app{family}", "vip": vip(family),
+                 "port": SERVED, "owner": "role-a", "policy": "committed",
+                 "application": str(self.path(name, family)), **more})
+        return config
+
+    def connect_to(self, family=4):
+        return self.connection(family, 10, SERVED)

@@ -75,6 +75,10 @@ class Proxies(Network):
                  "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
                  "source": vip(f, SOURCE)} for f in (4, 6)]
 
+    def protected_services(self):
+        """Whose protection is waited for."""
+        return [service["name"] for service in self.proxy_services()]
+
     def start_switch(self, config=None, recorder=True, watched=False,
                      owner=None, detection=None, switch=None, **options):
         """watched: agents watch their proxies, and the switch moves the owner
@@ -171,9 +175,8 @@ class Proxies(Network):
         proxy = self.proxies[owner]
         mark = self.marks.get((owner, standby), 0)
         proxy.wait_for(lambda: all(
-            f"{service['name']}: {standby} has everything"
-            in proxy.output[mark:] for service in self.proxy_services()),
-                       "protection")
+            f"{service}: {standby} has everything" in proxy.output[mark:]
+            for service in self.protected_services()), "protection")
 
     def kill(self, name):
         self.proxies[name].popen.send_signal(signal.SIGKILL)

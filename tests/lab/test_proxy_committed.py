@@ -8,76 +8,18 @@ import signal
 import socket
 import threading
 import time
-from collections import defaultdict
 
 import pytest
 
-from harness.lab import BUILD, Lab, wait_until
+from harness.lab import Lab, wait_until
 
-from application import Application, Refused, patient
+from application import SERVED, Application, Applications, Refused, patient
 from crowd import acked, retransmitted
 from network import vip
-from proxies import PAUSE, Proxies
 
-LEDGER = 8002
-KILLS = 20
-WRITERS = 6
-AHEAD = 4  # lines that a writer sends before it has an answer
-PATIENT = 60  # s
 OUTPUT_MAX = 8 << 20  # BATON_OUTPUT_MAX
 
 families = pytest.mark.parametrize("family", [4, 6])
-
-
-class Applications(Proxies):
-    def __init__(self, lab):
-        super().__init__(lab)
-        self.ledgers = {}
-        self.file = lab.dir / "ledger"
-        self.how = ()
-
-    def path(self, name, family=4):
-        return self.lab.dir / f"{name}-{family}.sock"
-
-    def proxy_config(self, name, **more):
-        config = super().proxy_config(name)
-        for family in (4, 6):
-            config["services"].append(
-                {"name": f"ledger{family}", "vip": vip(family),
-                 "port": LEDGER, "owner": "role-a", "policy": "committed",
-                 "application": str(self.path(name, family)), **more})
-        return config
-
-    def connect_to(self, family=4):
-        return self.connection(family, 10, LEDGER)
-
-    # --- ledger.c as the application ---
-
-    def start_ledger(self, name, family=4):
-        ledger = self.lab.start(self.hosts[name].ns, BUILD / "ledger",
-                                self.path(name, family), self.file, *self.how)
-        ledger.wait_output("listens")
-        self.ledgers[name, family] = ledger
-
-    def start_ledgers(self, how=()):
-        self.how = how
-        for name in self.hosts:
-            for family in (4, 6):
-                self.start_ledger(name, family)
-
-    def kill_ledgers(self, name):
-        for (of, _), ledger in self.ledgers.items():
-            if of == name:
-                ledger.popen.send_signal(signal.SIGKILL)
-                ledger.popen.wait()
-
-    def records(self):
-        """What is in the ledger: {writer: [numbers]}."""
-        found = defaultdict(list)
-        for line in self.file.read_text().splitlines():
-            _, _, writer, number = line.split()
-            found[writer].append(int(number))
-        return found
 
 
 @pytest.fixture
@@ -114,7 +56,7 @@ def test_p2_committed_is_what_the_application_says(network, family):
         c = application.accept()
         assert not c.resumed and (c.input, c.output) == (0, 0)
         assert c.client == s.getsockname()[:2]
-        assert c.vip == (vip(family), LEDGER)
+        assert c.vip == (vip(family), SERVED)
         assert c.read(len(DATA)) == DATA
         c.write(b"answer")
         s.settimeout(0.3)
@@ -410,142 +352,3 @@ def test_p2_who_talks_nonsense(network, message):
     with network.connect_to() as s:
         s.sendall(b"y")
         assert application.accept().read(1) == b"y"
-
-
-# --- nothing lost, nothing twice ------------------------------------------------------
-
-class Writer(threading.Thread):
-    """Sends numbered lines, and wants each one's answer in its turn."""
-
-    def __init__(self, network, number, family):
-        super().__init__(daemon=True)
-        self.name = f"writer{number}"
-        self.socket = network.connect_to(family)
-        # where nothing is replayed to a proxy that was not there, timeouts of
-        # TCP add up
-        self.socket.settimeout(PATIENT)
-        self.stopping = threading.Event()
-        self.sent = self.answered = 0
-        self.wrong = None
-
-    def line(self, number):
-        return b"%s %d\n" % (self.name.encode(), number)
-
-    def run(self):
-        try:
-            with self.socket.makefile("rb") as answers:
-                while self.answered < self.sent or not self.stopping.is_set():
-                    if (self.sent < self.answered + AHEAD
-                            and not self.stopping.is_set()):
-                        self.socket.sendall(self.line(self.sent + 1))
-                        self.sent += 1
-                        continue
-                    answer = answers.readline()
-                    assert answer == b"ok " + self.line(self.answered + 1), \
-                        answer
-                    self.answered += 1
-            self.socket.shutdown(socket.SHUT_WR)
-            assert self.socket.recv(1) == b"", "more than answers"
-        except (OSError, AssertionError) as e:
-            self.wrong = e
-
-
-def run_writers(network, kill_one):
-    """Kill again and again while they write."""
-    network.start_proxies()
-    network.start_ledgers(network.how)
-    writers = [Writer(network, i, (4, 6)[i % 2]) for i in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    choice = random.Random(3)
-    for i in range(KILLS):
-        time.sleep(choice.uniform(0, PAUSE))
-        kill_one(i)
-    for writer in writers:
-        writer.stopping.set()
-    for writer in writers:
-        writer.join(PATIENT)
-        assert not writer.is_alive(), f"{writer.name} hangs"
-    return writers
-
-
-def kill_host(network):
-    """The application and the proxy of whoever plays the owner."""
-    active, standby = "a", "b"
-
-    def kill_one(_):
-        nonlocal active, standby
-        network.kill_ledgers(active)
-        network.kill(active)
-        network.move(standby)
-        network.start_proxy(active)
-        for family in (4, 6):
-            network.start_ledger(active, family)
-        active, standby = standby, active
-        network.wait_protected(active, standby)
-    return kill_one
-
-
-def kill_application(network):
-    def kill_one(_):
-        network.kill_ledgers("a")
-        for family in (4, 6):
-            network.start_ledger("a", family)
-    return kill_one
-
-
-def kill_proxy(network):
-    """Its application lives, and comes back to it."""
-    active, standby = "a", "b"
-
-    def kill_one(_):
-        nonlocal active, standby
-        network.kill(active)
-        network.move(standby)
-        network.start_proxy(active)
-        active, standby = standby, active
-        network.wait_protected(active, standby)
-    return kill_one
-
-
-def kill_in_place(network):
-    """The proxy is started again before anybody is told."""
-    def kill_one(_):
-        network.kill("a")
-        network.start_proxy("a")
-        network.wait_protected()
-    return kill_one
-
-
-def move_by_hand(network):
-    """Nobody dies: an application sees its connections go and come back."""
-    active, standby = "a", "b"
-
-    def kill_one(_):
-        nonlocal active, standby
-        network.move(standby)
-        active, standby = standby, active
-    return kill_one
-
-
-@pytest.mark.parametrize("what", [kill_host, kill_application, kill_proxy,
-                                  kill_in_place, move_by_hand],
-                         ids=lambda f: f.__name__)
-def test_p2_nothing_lost_nothing_twice(network, what):
-    writers = run_writers(network, what(network))
-    assert not [w.wrong for w in writers if w.wrong]
-    found = network.records()
-    for writer in writers:
-        assert writer.answered > KILLS
-        assert found[writer.name] == list(range(1, writer.sent + 1))
-
-
-def test_p2_commits_before_it_is_done(network):
-    """The same by an application that commits too early: what it has said to be
-    done is lost with it."""
-    network.how = "early",
-    writers = run_writers(network, kill_host(network))
-    found = network.records()
-    lost = [n for w in writers for n in range(1, w.answered + 1)
-            if n not in found[w.name]]
-    assert lost

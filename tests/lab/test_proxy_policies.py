@@ -32,6 +32,9 @@ families = pytest.mark.parametrize("family", [4, 6])
 class Slow(Proxies):
     """The server is the test itself."""
 
+    def protected_services(self):
+        return [*super().protected_services(), "slowweb4", "slowweb6"]
+
     def __init__(self, lab):
         super().__init__(lab)
         self.listeners = {}
