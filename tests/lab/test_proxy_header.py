@@ -114,7 +114,7 @@ def test_p7_nodes_that_disagree(network):
     connections, and says so."""
     network.start_proxy("a", **{"proxy-protocol": "v2"})
     network.start_proxy("b", **{"proxy-protocol": "v1"})
-    network.proxies["a"].wait_output("refuses to store")
+    network.proxies["a"].wait_output("b does not keep it")
     client = Client(network.client_socket())
     client.ask()
     assert client.answer() == client.expected
