@@ -54,7 +54,7 @@ static __always_inline void flow_query(struct flow_query *q, __u8 family,
 				       const struct baton_service *service,
 				       const __be32 *client, __be16 port)
 {
-	flow_key(q->key, family == 4 ? 1 : 3, service->id, client, port);
+	flow_key(q->key, family == 4 ? 1 : 3, service->flows, client, port);
 	q->reason = BATON_FORWARD_FLOW;
 	q->wanted = 0;
 	q->pad = 0;

@@ -212,7 +212,8 @@ static __always_inline int carry(struct xdp_md *ctx, const struct packet *p,
 }
 
 static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
-				   __u32 service, __u32 owner_id, int recorded,
+				   __u32 service, __u32 owner_id,
+				   enum recorded recorded,
 				   enum baton_reason reason)
 {
 	union baton_owner *word = bpf_map_lookup_elem(&owners, &owner_id);
@@ -226,7 +227,8 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 	obstacle = find_host(owner, &c);
 	/* What nobody is there to take is for who will be. */
 	if (recorded && obstacle && p->ttl > 1)
-		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id, 0);
+		record(ctx, p, BATON_RECORD_TO_HOST, recorded, service,
+		       owner_id, 0);
 	if (obstacle)
 		return drop(p, obstacle);
 	if (p->ttl <= 1) {
@@ -241,8 +243,8 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p,
 		return answer_icmp(ctx, p, &e);
 	}
 	if (recorded)
-		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id,
-		       c.host_id);
+		record(ctx, p, BATON_RECORD_TO_HOST, recorded, service,
+		       owner_id, c.host_id);
 	return carry(ctx, p, &c, service, reason);
 }
 

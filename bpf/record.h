@@ -10,18 +10,24 @@
 #include "maps.h"
 #include "parse.h"
 
-static __always_inline int is_recorded(const struct packet *p,
-				       const struct baton_service *s)
+/* Is it kept, and of which of a host's two connections is it? */
+enum recorded { RECORD_NOT, RECORD_FRONT, RECORD_BACK };
+
+static __always_inline enum recorded is_recorded(const struct packet *p,
+						 const struct baton_service *s)
 {
-	return s->flags & BATON_SERVICE_RECORDED &&
-	       p->protocol == IPPROTO_TCP && !p->first_fragment;
+	if (!(s->flags & BATON_SERVICE_RECORDED) ||
+	    p->protocol != IPPROTO_TCP || p->first_fragment)
+		return RECORD_NOT;
+	return s->flags & BATON_SERVICE_BACK ? RECORD_BACK : RECORD_FRONT;
 }
 
 /* What is known of a packet, small enough for registers. */
 union record_ids {
 	struct {
 		__u16 service, owner, host;
-		__u8 direction; /* enum baton_record_direction */
+		__u8 direction : 4; /* enum baton_record_direction */
+		__u8 from_client : 4; /* its addresses say so */
 		__u8 l3;
 	};
 	__u64 word;
@@ -30,10 +36,9 @@ union record_ids {
 /* The addresses and the TCP header, from the frame as it is kept. */
 static __always_inline void describe(struct baton_record *r,
 				     const struct baton_record_frame *f,
-				     __u32 l3, __u32 l4)
+				     __u32 l3, __u32 l4, int from_client)
 {
 	const struct tcphdr *tcp = (const void *)f->byte + l4;
-	int from_client = r->direction == BATON_RECORD_TO_HOST;
 
 	if (f->byte[l3] >> 4 == 4) {
 		const struct iphdr *ip = (const void *)f->byte + l3;
@@ -100,7 +105,7 @@ __noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
 	r->length = length < 65535 ? length : 65535;
 	r->l3 = ids.l3;
 	r->l4 = l4;
-	describe(r, f, ids.l3, l4);
+	describe(r, f, ids.l3, l4, ids.from_client);
 	/* Last. The compiler keeps the order, and x86 that of stores; an
 	 * exchange would cost as much as half of all the rest. */
 	barrier();
@@ -110,12 +115,16 @@ __noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
 
 static __always_inline void record(struct xdp_md *ctx, const struct packet *p,
 				   enum baton_record_direction direction,
-				   __u16 service, __u16 owner, __u16 host)
+				   enum recorded leg, __u16 service,
+				   __u16 owner, __u16 host)
 {
+	int to_host = direction == BATON_RECORD_TO_HOST;
 	const union record_ids ids = { .service = service,
 				       .owner = owner,
 				       .host = host,
 				       .direction = direction,
+				       .from_client =
+					       to_host == (leg == RECORD_FRONT),
 				       .l3 = p->l3 };
 
 	record_frame(ctx, ids.word, p->l4, p->l3 + p->length);

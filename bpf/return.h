@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The way back: from a host, past the fence, to the client. */
+/* The way back: from a host, past the fence, to the client, or to the server at
+ * the service's back. */
 #ifndef RETURN_H
 #define RETURN_H
 
@@ -76,8 +77,8 @@ static __noinline int return_to_client(struct xdp_md *ctx, struct packet *p,
 	count_traffic(&service_stats, d->service, 1, p->length);
 	count_traffic(&host_stats, host, 1, p->length);
 	if (d->recorded)
-		record(ctx, p, BATON_RECORD_TO_CLIENT, d->service, d->owner,
-		       host);
+		record(ctx, p, BATON_RECORD_TO_CLIENT, d->recorded, d->service,
+		       d->owner, host);
 	return route(ctx, p, reason);
 }
 

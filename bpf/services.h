@@ -52,7 +52,6 @@ struct service_cache {
 	__u64 key[3];
 	struct baton_service service;
 	__u32 generation;
-	__u32 pad;
 };
 
 #define SERVICE_CACHE 256
@@ -133,6 +132,12 @@ static __always_inline struct baton_service *
 some_service(__u8 family, const __be32 *vip, __u8 protocol)
 {
 	return exact_service(family, vip, protocol, 0);
+}
+
+/* A server behind another service; its address is no VIP. */
+static __always_inline int is_back(const struct baton_service *s)
+{
+	return s->flags & BATON_SERVICE_BACK;
 }
 
 static __always_inline int is_vip(__u8 family, const __be32 *address)

@@ -63,7 +63,8 @@ static __always_inline int known_flow(const struct packet *p, __u16 service,
 
 /* `recorded` is a constant, so that the way of others has no trace of it. */
 static __always_inline int known_way(struct xdp_md *ctx, const struct packet *p,
-				     __u16 service, const int recorded)
+				     __u16 service,
+				     const enum recorded recorded)
 {
 	union baton_owner owner;
 	struct carriage c;
@@ -78,8 +79,8 @@ static __always_inline int known_way(struct xdp_md *ctx, const struct packet *p,
 	    p->length + c.outer > c.host->mtu)
 		return -1;
 	if (recorded)
-		record(ctx, p, BATON_RECORD_TO_HOST, service, owner_id,
-		       c.host_id);
+		record(ctx, p, BATON_RECORD_TO_HOST, recorded, service,
+		       owner_id, c.host_id);
 	return carry(ctx, p, &c, service, BATON_FORWARD_FLOW);
 }
 
@@ -94,8 +95,9 @@ static __always_inline int short_way(struct xdp_md *ctx)
 	s = recall_service(&p);
 	if (!s)
 		return -1;
-	return s->flags & BATON_SERVICE_RECORDED ? known_way(ctx, &p, s->id, 1)
-						 : known_way(ctx, &p, s->id, 0);
+	return s->flags & BATON_SERVICE_RECORDED
+		       ? known_way(ctx, &p, s->id, RECORD_FRONT)
+		       : known_way(ctx, &p, s->id, RECORD_NOT);
 }
 
 #endif

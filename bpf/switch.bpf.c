@@ -46,6 +46,8 @@ int baton_whole(struct xdp_md *ctx)
 		break;
 	case PACKET_ICMP_ERROR:
 		d.way = decide_icmp(ctx, &p, &d);
+		if (d.reason == BATON_PASS_NOT_SERVICE)
+			d.way = decide_icmp_back(ctx, &p, &d);
 		break;
 	case PACKET_NOT_IP:
 		return pass(&p, BATON_PASS_NOT_IP);

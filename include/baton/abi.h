@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 #define BATON_MAGIC 0x6261746f /* "bato" */
-#define BATON_ABI 2
+#define BATON_ABI 3
 
 #define BATON_NAME_LEN 32 /* names in records, terminating NUL included */
 
@@ -71,6 +71,7 @@ enum {
 	BATON_SETTING_FENCE = 1 << 0, /* row X5; off only to show why */
 	BATON_SETTING_WILDCARD4 = 1 << 1, /* some IPv4 service has port 0 */
 	BATON_SETTING_WILDCARD6 = 1 << 2,
+	BATON_SETTING_BACK = 1 << 3, /* some service is the back of another */
 };
 
 /* The `settings` map's only record. Addresses in network byte order. */

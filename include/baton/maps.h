@@ -119,12 +119,23 @@ enum baton_service_flags {
 	BATON_SERVICE_CLIENT_HASH = 1 << 1, /* spread by address, not port */
 	BATON_SERVICE_IPSEC = 1 << 2, /* ESP, IKE and IKE over 4500 */
 	BATON_SERVICE_RECORDED = 1 << 3, /* its packets are kept: recorder.h */
+	/*
+	 * The back of another service: no VIP, but a server that hosts connect
+	 * to as if they were their clients. A packet from it goes to a host if
+	 * its destination is the client of a connection of the other service,
+	 * one to it comes from a host if its source is. It makes and changes no
+	 * connection; a packet of no connection is none of the service's.
+	 */
+	BATON_SERVICE_BACK = 1 << 4,
 };
 
 /* `services4`, `services6` */
 struct baton_service {
 	__u16 id;
 	__u16 flags;
+	__u16 flows; /* service id in the keys of its connections: its own, or
+		      * that of the service that it is the back of */
+	__u16 pad;
 	__u32 ring; /* first row of its ring */
 };
 

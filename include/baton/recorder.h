@@ -35,15 +35,17 @@
 #define BATON_RECORD_FRAME 1536
 
 enum baton_record_direction {
-	BATON_RECORD_TO_HOST, /* from the client */
-	BATON_RECORD_TO_CLIENT, /* from the host, past the fence */
+	BATON_RECORD_TO_HOST, /* from the client, or the server at its back */
+	BATON_RECORD_TO_CLIENT, /* from the host, past the fence; of the back of
+				 * a service: to the server */
 };
 
 /* `records`: one cache line. Host byte order where not said otherwise. */
 struct baton_record {
 	__u64 sequence; /* 1 + its number on this CPU; 0: never written */
 	__u64 time; /* ns, CLOCK_MONOTONIC_COARSE */
-	__be32 client[4]; /* IPv4: the first word, the others zero */
+	__be32 client[4]; /* IPv4: the first word, the others zero; also of the
+			   * back of a service: as whom the host speaks */
 	__be16 port; /* the client's */
 	__u16 service; /* service id: stands for VIP, protocol and port */
 	__u16 owner;
@@ -52,7 +54,8 @@ struct baton_record {
 	__u32 seq, ack; /* of the TCP header */
 	__u32 ifindex; /* port that it came in by */
 	__u16 length; /* of the frame without padding; 65535: or more */
-	__be16 vip_port; /* what a service for any port leaves open */
+	__be16 vip_port; /* what a service for any port leaves open; of the back
+			  * of a service: the server's */
 	__u16 payload; /* bytes of TCP payload, kept or not */
 	__u16 l4; /* offset of the TCP header in the frame */
 	__u8 l3; /* offset of the IP header in the frame */

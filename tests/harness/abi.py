@@ -164,7 +164,8 @@ class Service6Key(Record):
 
 class Service(Record):
     c_name = "struct baton_service"
-    _fields_ = [("id", u16), ("flags", u16), ("ring", u32)]
+    _fields_ = [("id", u16), ("flags", u16), ("flows", u16), ("pad", u16),
+                ("ring", u32)]
 
 
 class ServiceInfo(Record):

@@ -49,10 +49,12 @@ GUE_PORT = 6080
 
 VIPS = {4: "203.0.113.1", 6: "2001:db8:f::1"}
 ANY = {4: "203.0.113.2", 6: "2001:db8:f::2"}  # every TCP port
+SERVERS = {4: "198.19.255.9", 6: "2001:db8:1:ffff::9"}  # behind services
 GATEWAY = {4: "203.0.113.3", 6: "2001:db8:f::3"}  # IPsec
 TCP_PORTS = {host: 8000 + i for i, host in enumerate(HOSTS)}
 UDP_PORT = 5300
 SPREAD, AFFINE, DRAINED, RECORDED = 8100, 8200, 8300, 8400
+BACK = 1000  # a server's port is its service's and so much
 
 FAMILIES = (4, 6)
 
@@ -73,6 +75,9 @@ def _services():
         yield "exact", ANY[family], "tcp", 80, ["b"]
         yield "lone-udp", ANY[family], "udp", SPREAD, ["a", "b"]
         yield "ipsec", GATEWAY[family], "ipsec", None, ["a", "b"]
+        for front, port in (("spread", SPREAD), ("recorded", RECORDED),
+                            *((f"{h}-tcp", p) for h, p in TCP_PORTS.items())):
+            yield f"{front}-back", SERVERS[family], "tcp", port + BACK, []
 
 
 def _service(name, vip, protocol, port, owners):
@@ -83,8 +88,11 @@ def _service(name, vip, protocol, port, owners):
         service["port"] = port
     if name == "affine":
         service["affinity"] = "client"
-    if name == "recorded":
+    if name.startswith("recorded"):
         service["recorder"] = True
+    if name.endswith("-back"):
+        service["back-of"] = f"{name.removesuffix('-back')}{family}"
+        del service["owners"]
     return service
 
 

@@ -272,12 +272,15 @@ static void write_settings(struct batond *b, const struct config *c)
 	struct baton_settings *s = &b->dp.settings[0];
 	uint32_t flags = c->fence ? BATON_SETTING_FENCE : 0;
 
-	for (size_t i = 0; i < c->nr_services; i++)
+	for (size_t i = 0; i < c->nr_services; i++) {
 		if (!c->services[i].port &&
 		    c->services[i].protocol != CONFIG_IPSEC)
 			flags |= c->services[i].vip.family == 4
 					 ? BATON_SETTING_WILDCARD4
 					 : BATON_SETTING_WILDCARD6;
+		if (*c->services[i].back_of)
+			flags |= BATON_SETTING_BACK;
+	}
 	s->address4 = c->address4.word[0];
 	memcpy(s->address6, c->address6.word, sizeof(s->address6));
 	s->icmp_per_second = c->icmp_per_second;

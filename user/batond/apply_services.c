@@ -90,7 +90,12 @@ static struct baton_service value_of(const struct batond *b,
 {
 	struct baton_service v = { .id = ids_find(&b->services, s->name) };
 
-	v.ring = v.id * ring_rows(b);
+	v.flows = v.id;
+	if (*s->back_of) {
+		v.flows = ids_find(&b->services, s->back_of);
+		v.flags |= BATON_SERVICE_BACK;
+	}
+	v.ring = v.flows * ring_rows(b);
 	if (s->client_hash)
 		v.flags |= BATON_SERVICE_CLIENT_HASH;
 	if (s->recorded)
@@ -100,7 +105,8 @@ static struct baton_service value_of(const struct batond *b,
 	return v;
 }
 
-/* Markers come after all services, so that they never hide one. */
+/* Markers come after all services, so that they never hide one. A server is
+ * no VIP: what is not of a connection is not judged. */
 static void list_entries(const struct batond *b, const struct config *c,
 			 struct entries *all)
 {
@@ -123,7 +129,8 @@ static void list_entries(const struct batond *b, const struct config *c,
 		add(all, &s->vip,
 		    s->protocol == CONFIG_IPSEC ? IPPROTO_UDP : s->protocol, 0,
 		    &v, true);
-		add(all, &s->vip, 0, 0, &v, true);
+		if (!*s->back_of)
+			add(all, &s->vip, 0, 0, &v, true);
 	}
 }
 
@@ -209,6 +216,8 @@ static int fill_ring(struct batond *b, const struct config_service *s)
 	uint16_t service = ids_find(&b->services, s->name);
 	uint64_t total = 0;
 
+	if (*s->back_of) /* the ring is that of the other */
+		return 0;
 	for (size_t i = 0; i < s->nr_owners; i++) {
 		uint16_t id = ids_find(&b->owners, s->owners[i].name);
 		bool drain = dataplane_owner(&b->dp, id).state ==

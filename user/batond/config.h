@@ -118,6 +118,7 @@ struct config_service {
 	uint16_t port; /* host byte order; 0: every port ("any") */
 	bool client_hash; /* affinity: client */
 	bool recorded; /* recorder: its packets are kept; TCP only */
+	char back_of[BATON_NAME_LEN]; /* whose connections; "": its own */
 	char application[BATON_APP_NAME_LEN]; /* what serves it; "": unknown */
 	struct config_service_owner *owners;
 	size_t nr_owners;

@@ -364,6 +364,49 @@ static void check_service_owners(struct check *k,
 			   : "has no owner; expected at least one in owners:");
 }
 
+/* A server is known to the switch by its address: it can be no VIP as well. */
+static void check_server(struct check *k, const struct config_service *s)
+{
+	char text[OTHER_TEXT];
+
+	for (size_t i = 0; i < k->c->nr_services; i++) {
+		const struct config_service *o = &k->c->services[i];
+
+		if (!*o->back_of && addr_equal(&o->vip, &s->vip))
+			wrong(k, SUBJECT("service", s),
+			      "back-of: has the vip of %s; expected a server "
+			      "that is none",
+			      other(SUBJECT("service", o), text));
+	}
+}
+
+static void check_back(struct check *k, const struct config_service *s)
+{
+	const struct config_service *front = config_service(k->c, s->back_of);
+	struct subject subject = SUBJECT("service", s);
+	char text[NEAR_TEXT];
+
+	check_server(k, s);
+	if (s->protocol != IPPROTO_TCP || !s->port)
+		wrong(k, subject,
+		      "back-of: expected protocol tcp, and the server's port");
+	if (s->nr_owners || s->client_hash || *s->application)
+		wrong(k, subject,
+		      "back-of: expected no owners, affinity or application: "
+		      "they are those of \"%s\"",
+		      s->back_of);
+	if (!k->sound)
+		return;
+	if (!front)
+		wrong(k, subject, "back-of: there is no service \"%s\"%s",
+		      s->back_of, near(&k->services, s->back_of, text));
+	else if (*front->back_of || front->protocol != IPPROTO_TCP ||
+		 front->vip.family != s->vip.family)
+		wrong(k, subject,
+		      "back-of: expected a service of protocol tcp that is no "
+		      "back itself, with a vip of the same family");
+}
+
 static void check_service(struct check *k, const struct config_service *s)
 {
 	const struct config_service *first;
@@ -384,7 +427,10 @@ static void check_service(struct check *k, const struct config_service *s)
 		wrong(k, SUBJECT("service", s), "%s",
 		      "has recorder: yes; expected that of protocol tcp only");
 	check_vip(k, s);
-	check_service_owners(k, s);
+	if (*s->back_of)
+		check_back(k, s);
+	else
+		check_service_owners(k, s);
 }
 
 /* --- the whole ------------------------------------------------------------ */

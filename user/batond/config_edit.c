@@ -154,6 +154,18 @@ static int owner_in_use(const struct config *c, const char *name,
 	return err;
 }
 
+static int service_in_use(const struct config *c, const char *name,
+			  struct config_errors *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < c->nr_services; i++)
+		if (!strcmp(c->services[i].back_of, name))
+			in_use("service", name, "service", c->services[i].name,
+			       e, &err);
+	return err;
+}
+
 static int drop(struct config *c, const char *kind, const char *name,
 		struct config_errors *e)
 {
@@ -173,6 +185,8 @@ static int drop(struct config *c, const char *kind, const char *name,
 		err = host_in_use(c, name, e);
 	else if (!strcmp(kind, "owner"))
 		err = owner_in_use(c, name, e);
+	else if (!strcmp(kind, "service"))
+		err = service_in_use(c, name, e);
 	if (err)
 		return err;
 	end = *l.first + *l.count * l.size;

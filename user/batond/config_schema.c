@@ -105,6 +105,14 @@ static bool service_has_port(const void *object)
 	return s->protocol == IPPROTO_TCP || s->protocol == IPPROTO_UDP;
 }
 
+/* The back of another service has that one's. */
+static bool service_has_owners(const void *object)
+{
+	const struct config_service *s = object;
+
+	return !*s->back_of;
+}
+
 /* clang-format off */
 static const struct yaml_word mode_words[] = {
 	{ "auto", XDP_AUTO },
@@ -328,8 +336,10 @@ static const struct yaml_field service_fields[] = {
 	FIELD(client_hash, "affinity", ENUM, .words = affinity_words),
 	FIELD(recorded, "recorder", BOOL),
 	FIELD(application, "application", NAME),
+	FIELD(back_of, "back_of", NAME),
 	YAML_LIST(struct OBJECT, owners, nr_owners, "owners",
-		  &service_owner_schema, .max = OWNERS_MAX, .required = true),
+		  &service_owner_schema, .max = OWNERS_MAX,
+		  .needed = service_has_owners),
 	{ 0 },
 };
 #undef OBJECT
