@@ -198,7 +198,7 @@ $(O)/jump.so: $(O)/pic/tests/lab/jump.o
 TAKEOVER := $(O)/takeover $(O)/half_open
 $(TAKEOVER): $(O)/%: $(O)/obj/tests/lab/%.o $(addprefix $(O)/obj/user/, \
 		lib/addr.o $(patsubst %,baton-proxy/%.o, \
-		segment track repair probe_endpoint))
+		segment track repair sockets probe_endpoint))
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@
 

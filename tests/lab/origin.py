@@ -7,6 +7,7 @@
     put N          takes N bytes, answers with their SHA-256
     echo           answers every line with the same line
     reset          ends at once, by RST
+    who            the address and the port of its client
     (until)        half-closed: it answers what it was asked, then ends, too
 """
 
@@ -76,6 +77,9 @@ async def serve(reader, writer):
                 return
             elif words[0] == b"echo":
                 writer.write(b" ".join(words) + b"\n")
+            elif words[0] == b"who":
+                peer = writer.get_extra_info("peername")
+                writer.write(b"%s %d\n" % (peer[0].encode(), peer[1]))
             await writer.drain()
         writer.write_eof()
     except ConnectionError as e:

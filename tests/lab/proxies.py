@@ -48,6 +48,8 @@ class Proxies(Network):
         # a paced sender sends often and little, also where round trips are
         # so short that the kernel would join much
         self.client.sysctl(net__ipv4__tcp_tso_rtt_log=0)
+        # who serves, and where: the clients' machine, unless another is
+        self.server, self.server_address = self.client, CLIENT
         self.keys, self.public, self.proxies, self.marks = {}, {}, {}, {}
         for name, host in self.hosts.items():
             path = lab.dir / f"{name}.key"
@@ -72,8 +74,8 @@ class Proxies(Network):
     def proxy_services(self):
         """What clients reach through the proxies."""
         return [{"name": f"web{f}", "vip": vip(f), "port": PORT,
-                 "server": CLIENT[f], "server-port": ORIGIN, "owner": OWNER,
-                 "source": vip(f, SOURCE)} for f in (4, 6)]
+                 "server": self.server_address[f], "server-port": ORIGIN,
+                 "owner": OWNER, "source": vip(f, SOURCE)} for f in (4, 6)]
 
     def protected_services(self):
         """Whose protection is waited for."""
@@ -107,9 +109,9 @@ class Proxies(Network):
         self.start_switch(config, recorder, **options)
         self.origins = {}
         for family in (4, 6):
-            origin = self.lab.start(self.client, sys.executable,
-                                    HERE / "origin.py", CLIENT[family],
-                                    ORIGIN, *rate)
+            origin = self.lab.start(self.server, sys.executable,
+                                    HERE / "origin.py",
+                                    self.server_address[family], ORIGIN, *rate)
             origin.wait_output("ready")
             self.origins[family] = origin
 
@@ -253,11 +255,33 @@ class Proxies(Network):
         return self.connection(family, 10, PORT)
 
 
+# --- ways to take the owner's host away -----------------------------------------
+
+def killed(network):
+    network.kill("a")
+    network.move("b")
+
+
+def link_cut(network):
+    network.hosts["a"].ns.ip("link", "set", "h0", "down")
+
+
+def deaf(network):
+    network.hosts["a"].deafen()
+
+
+def by_hand(network):
+    network.move("b")
+
+
+FAULTS = killed, link_cut, deaf, by_hand
+
+
 class Stream:
     """One client's transfer, a step at a time."""
 
-    def __init__(self, network, family=4):
-        self.socket = network.client_socket(family)
+    def __init__(self, network, family=4, connection=None):
+        self.socket = connection or network.client_socket(family)
 
     def upload(self, n, seed=1, step=None):
         digest = hashlib.sha256()
@@ -290,11 +314,21 @@ class Stream:
                 step(i)
         assert got.hexdigest() == expected.hexdigest()
 
-    def echo(self, text):
-        self.socket.sendall(b"echo %d\n" % text)
+    def ask(self, question):
+        """The line that is the answer."""
+        self.socket.sendall(question + b"\n")
         line = b""
         while not line.endswith(b"\n"):
             piece = self.socket.recv(100)
             assert piece, "closed"
             line += piece
-        assert line == b"echo %d\n" % text
+        return line[:-1]
+
+    def echo(self, text):
+        question = b"echo %d" % text
+        assert self.ask(question) == question
+
+    def who(self):
+        """Whom the server takes its client for: address and port."""
+        address, port = self.ask(b"who").decode().split()
+        return address, int(port)

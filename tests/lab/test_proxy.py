@@ -10,7 +10,7 @@ import pytest
 from harness.lab import Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
-from proxies import ORIGIN, OWNER, Proxies, Stream
+from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
 KILLS = 50
 
@@ -155,27 +155,9 @@ def test_p7_standby_cut_off(network, timeout):
 
 # --- taking over --------------------------------------------------------------
 
-def killed(network):
-    network.kill("a")
-    network.move("b")
-
-
-def link_cut(network):
-    network.hosts["a"].ns.ip("link", "set", "h0", "down")
-
-
-def deaf(network):
-    network.hosts["a"].deafen()
-
-
-def by_hand(network):
-    network.move("b")
-
-
 @families
 @pytest.mark.parametrize("what", ["download", "upload"])
-@pytest.mark.parametrize("fault", [killed, link_cut, deaf, by_hand],
-                         ids=lambda f: f.__name__)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
 def test_p5_in_the_middle(network, family, what, fault):
     """The proxy, or its whole host, is gone in the middle of a transfer; or
     somebody moves it."""

@@ -38,9 +38,11 @@ static bool has_server(const void *object)
 	return !s->application;
 }
 
-static bool has_source(const void *object)
+static bool needs_source(const void *object)
 {
-	return is_protected(object) && has_server(object);
+	const struct config_service *s = object;
+
+	return is_protected(s) && has_server(s) && !s->transparent;
 }
 
 static bool has_peers(const void *object)
@@ -87,8 +89,9 @@ static const struct yaml_field service_fields[] = {
 	SERVICE(policy, "policy", ENUM, .unset = "stored",
 		.words = policy_words),
 	SERVICE(owner, "owner", NAME, .needed = is_protected),
-	SERVICE(source, "source", ADDRESS, .needed = has_source,
+	SERVICE(source, "source", ADDRESS, .needed = needs_source,
 		.check = check_unicast),
+	SERVICE(transparent, "transparent", BOOL),
 	SERVICE(on_loss, "on_standby_loss", ENUM, .unset = "go-on",
 		.words = on_loss_words),
 	SERVICE(header, "proxy_protocol", ENUM, .unset = "off",
@@ -181,11 +184,40 @@ static void check_peers(struct config *c, const char *file,
 	}
 }
 
+/* The switch and the packet filter know its connections by the server. */
+static void check_transparent(const struct config *c,
+			      const struct config_service *s, const char *file,
+			      struct config_errors *e)
+{
+	if (s->source.family)
+		config_error(e, file, s->line,
+			     "service %s: source: transparent has the client's "
+			     "address in its place",
+			     s->name);
+	if (s->vip.family != s->server.family)
+		config_error(e, file, s->line,
+			     "service %s: transparent: expected a vip and a "
+			     "server of the same family",
+			     s->name);
+	for (size_t j = 0; j < c->nr_services; j++) {
+		const struct config_service *o = &c->services[j];
+
+		if (o != s && addr_equal(&o->server, &s->server) &&
+		    o->server_port == s->server_port)
+			config_error(e, file, s->line,
+				     "service %s: transparent: service %s has "
+				     "the same server and server-port",
+				     s->name, o->name);
+	}
+}
+
 static void check_service(const struct config *c, size_t i, const char *file,
 			  struct config_errors *e)
 {
 	const struct config_service *s = &c->services[i];
 
+	if (s->transparent)
+		check_transparent(c, s, file, e);
 	if (s->source.family && s->source.family != s->server.family)
 		config_error(e, file, s->line,
 			     "service %s: source: expected an address of the "
@@ -197,10 +229,11 @@ static void check_service(const struct config *c, size_t i, const char *file,
 			     "go together, and neither with anything else",
 			     s->name);
 	if (s->application &&
-	    (s->server.family || s->source.family || s->header))
+	    (s->server.family || s->source.family || s->header ||
+	     s->transparent))
 		config_error(e, file, s->line,
-			     "service %s: application: expected no server, no "
-			     "source and no proxy-protocol besides",
+			     "service %s: application: expected no server, "
+			     "source, proxy-protocol or transparent besides",
 			     s->name);
 	for (size_t j = 0; j < i; j++) {
 		const struct config_service *o = &c->services[j];
@@ -236,8 +269,12 @@ static int check(struct config *c, const char *file, struct config_errors *e)
 
 uint32_t config_service_tag(const struct config_service *s)
 {
-	return baton_tag(s->name) +
-	       (s->application ? NR_PROXY_HEADERS : s->header);
+	/* besides the versions of the header: what else there is to agree on */
+	uint32_t kind = s->application	 ? NR_PROXY_HEADERS
+			: s->transparent ? NR_PROXY_HEADERS + 1 + s->header
+					 : s->header;
+
+	return baton_tag(s->name) + kind;
 }
 
 static bool is_at(const __be32 at[4], uint8_t family, const struct addr *a)
@@ -251,9 +288,10 @@ bool config_service_has(const struct config_service *s, const struct tuple *t,
 	if (which == CLIENT)
 		return t->local_port == s->port &&
 		       is_at(t->local, t->family, &s->vip);
+	/* as whoever it speaks there, the server is its own service's alone */
 	return t->remote_port == s->server_port &&
-	       is_at(t->local, t->family, &s->source) &&
-	       is_at(t->remote, t->family, &s->server);
+	       is_at(t->remote, t->family, &s->server) &&
+	       (s->transparent || is_at(t->local, t->family, &s->source));
 }
 
 int config_read(struct config *c, const char *path, struct config_errors *e)

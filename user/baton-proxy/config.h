@@ -60,6 +60,7 @@ struct config_service {
 	char owner[BATON_NAME_LEN]; /* who plays it, serves */
 	struct addr vip, server;
 	struct addr source; /* toward the server; unset: any of this host */
+	bool transparent; /* toward the server: the client's address and port */
 	uint16_t port, server_port; /* host byte order */
 	char *application; /* unix socket for it; NULL: a server */
 	char *user; /* who may be the application besides root */

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
+#include "local_routes.h"
 #include "orphans.h"
 #include "proxy.h"
 #include "rules.h"
@@ -38,8 +39,8 @@
 static const char usage[] =
 	"usage: baton-proxy [--config FILE] [--verbose]   run in foreground\n"
 	"       baton-proxy [--config FILE] --check       check the file\n"
-	"       baton-proxy --detach                      take off the packet "
-	"filter's rules\n"
+	"       baton-proxy --detach                      take off the rules that "
+	"it leaves\n"
 	"       baton-proxy --version | --help\n"
 	"The file is " DEFAULT_CONFIG " unless given. See baton-proxy(8).\n";
 
@@ -394,6 +395,7 @@ static int start(struct proxy *p, char *why)
 	err = err ?: relays_open(&p->relays, p->loop);
 	p->relays.on_end = on_relay_end;
 	p->relays.on_held = on_held;
+	err = err ?: local_routes_install(p->config, why, LINK_WHY);
 	err = err ?: open_protection(p, why);
 	err = err ?: open_link(p, why);
 	err = err ?: open_services(p, why);
@@ -497,6 +499,7 @@ int main(int argc, char **argv)
 	log_init("baton-proxy", level);
 	if (what == DETACH) {
 		rules_remove();
+		local_routes_remove();
 		return DONE;
 	}
 	if (config_read(&config, path, &errors)) {

@@ -17,11 +17,32 @@ struct search {
 	int found;
 };
 
-static bool is_ours(const struct search *s, const struct inet_diag_sockid *id)
+/* Nobody else has a transparent socket to the server of such a service. */
+static bool is_transparent(const struct nlmsghdr *n)
 {
-	struct addr a = { .family = s->family };
+	const struct nlattr *a;
 
-	memcpy(a.word, id->idiag_src, s->family == 4 ? 4 : 16);
+	mnl_attr_for_each(a, n, sizeof(struct inet_diag_msg)) {
+		struct inet_diag_sockopt options;
+
+		if (mnl_attr_get_type(a) != INET_DIAG_SOCKOPT ||
+		    mnl_attr_get_payload_len(a) < sizeof(options))
+			continue;
+		memcpy(&options, mnl_attr_get_payload(a), sizeof(options));
+		return options.transparent;
+	}
+	return false;
+}
+
+static bool is_ours(const struct search *s, const struct nlmsghdr *n)
+{
+	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(n);
+	const struct inet_diag_sockid *id = &m->id;
+	struct addr a = { .family = s->family }, to = a;
+	size_t len = s->family == 4 ? 4 : 16;
+
+	memcpy(a.word, id->idiag_src, len);
+	memcpy(to.word, id->idiag_dst, len);
 	for (size_t i = 0; i < s->config->nr_services; i++) {
 		const struct config_service *c = &s->config->services[i];
 
@@ -29,7 +50,10 @@ static bool is_ours(const struct search *s, const struct inet_diag_sockid *id)
 			continue;
 		if (addr_equal(&a, &c->source) ||
 		    (addr_equal(&a, &c->vip) &&
-		     ntohs(id->idiag_sport) == c->port))
+		     ntohs(id->idiag_sport) == c->port) ||
+		    (c->transparent && addr_equal(&to, &c->server) &&
+		     ntohs(id->idiag_dport) == c->server_port &&
+		     is_transparent(n)))
 			return true;
 	}
 	return false;
@@ -59,7 +83,7 @@ static int take_socket(const struct nlmsghdr *n, void *data)
 	struct search *s = data;
 	char buffer[256];
 
-	if (!is_ours(s, &m->id))
+	if (!is_ours(s, n))
 		return MNL_CB_OK;
 	s->found++;
 	n = request(buffer, SOCK_DESTROY, 0, s->family, &m->id);

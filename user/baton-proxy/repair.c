@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/addr.h"
+#include "sockets.h"
 
 /* Values of TCP_REPAIR, TCP_REPAIR_QUEUE: include/uapi/linux/tcp.h */
 enum { OFF_WITHOUT_PROBE = -1, ON = 1 };
@@ -77,6 +78,11 @@ static int do_mark(int fd, const struct repair_socket *r)
 {
 	return r->mark ? set(fd, SOL_SOCKET, SO_MARK, &r->mark, sizeof(r->mark))
 		       : 0;
+}
+
+static int do_transparent(int fd, const struct repair_socket *r)
+{
+	return r->transparent ? socket_transparent(fd, r->tuple.family) : 0;
 }
 
 static int do_begin(int fd, const struct repair_socket *r)
@@ -195,6 +201,7 @@ static const struct {
 	{ REPAIR_BUFFERS, do_buffers },
 	{ REPAIR_CONGESTION, do_congestion },
 	{ REPAIR_MARK, do_mark },
+	{ REPAIR_TRANSPARENT, do_transparent },
 	{ REPAIR_BEGIN, do_begin },
 	{ REPAIR_BIND, do_bind },
 	{ REPAIR_RECEIVE_QUEUE, do_receive_queue },

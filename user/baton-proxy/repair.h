@@ -24,6 +24,7 @@ struct repair_socket {
 	int send_buffer, receive_buffer; /* SO_SNDBUF, SO_RCVBUF */
 	const char *congestion; /* TCP_CONGESTION */
 	uint32_t mark; /* SO_MARK */
+	bool transparent; /* IP_TRANSPARENT: the local address is another's */
 };
 
 /* X(NAME, what was being done): the steps of both, in order */
@@ -32,6 +33,7 @@ struct repair_socket {
 	X(BUFFERS, "set the sizes of buffers")                                 \
 	X(CONGESTION, "set the congestion control")                            \
 	X(MARK, "set the mark")                                                \
+	X(TRANSPARENT, "let it have an address of another machine")            \
 	X(BEGIN, "begin TCP_REPAIR (needs CAP_NET_ADMIN)")                     \
 	X(BIND, "bind to the local address (is it on this machine?)")          \
 	X(RECEIVE_QUEUE, "set the receive queue's sequence number")            \

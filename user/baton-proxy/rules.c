@@ -98,6 +98,24 @@ static void write_service(FILE *out, const struct config *c,
 	}
 }
 
+/* From and to addresses that are not this host's: what it has to say to the
+ * server by itself does not concern us. */
+static void write_transparent(FILE *out, const struct config *c,
+			      const struct config_service *s)
+{
+	char server[ADDR_TEXT];
+
+	addr_format(&s->server, server);
+	fprintf(out,
+		"-A " CHAIN_IN " -p tcp -s %s --sport %u -m addrtype "
+		"! --dst-type LOCAL -j NFQUEUE --queue-num %u\n",
+		server, s->server_port, c->queue);
+	fprintf(out,
+		"-A " CHAIN_OUT " -p tcp -d %s --dport %u " LAST_WORDS
+		"-m addrtype ! --src-type LOCAL -j NFQUEUE --queue-num %u\n",
+		server, s->server_port, c->queue + 1);
+}
+
 /* Two services may share a source and a server: the same rule twice does no
  * harm. */
 static char *rules_text(const struct config *c, const struct family *f)
@@ -109,9 +127,15 @@ static char *rules_text(const struct config *c, const struct family *f)
 	if (!out)
 		return NULL;
 	fputs("*filter\n:" CHAIN_IN " - [0:0]\n:" CHAIN_OUT " - [0:0]\n", out);
-	for (size_t i = 0; i < c->nr_services; i++)
-		if (c->services[i].policy != POLICY_NONE)
-			write_service(out, c, &c->services[i], f->version);
+	for (size_t i = 0; i < c->nr_services; i++) {
+		const struct config_service *s = &c->services[i];
+
+		if (s->policy == POLICY_NONE)
+			continue;
+		write_service(out, c, s, f->version);
+		if (s->transparent && s->server.family == f->version)
+			write_transparent(out, c, s);
+	}
 	if (!has_jump(f, "INPUT", CHAIN_IN))
 		fputs("-I INPUT -j " CHAIN_IN "\n", out);
 	if (!has_jump(f, "OUTPUT", CHAIN_OUT))

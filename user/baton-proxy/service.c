@@ -80,7 +80,33 @@ static int announce(struct service *s, struct conn *c, int fd)
 	return err;
 }
 
-static int connect_server(struct service *s, struct conn *c)
+/* Where it connects from: as the client, from its source, or from anywhere. */
+static int bind_source(const struct service *s, int fd,
+		       const struct tuple *client)
+{
+	const struct config_service *config = s->config;
+	struct addr from = config->source;
+	struct sockaddr_storage ss;
+	uint16_t port = 0;
+	socklen_t len;
+	int err;
+
+	if (config->transparent) {
+		err = socket_transparent(fd, client->family);
+		if (err)
+			return err;
+		from.family = client->family;
+		memcpy(from.word, client->remote, sizeof(from.word));
+		port = client->remote_port;
+	}
+	if (!from.family)
+		return 0;
+	len = addr_sockaddr(&from, port, &ss);
+	return bind(fd, (struct sockaddr *)&ss, len) ? -errno : 0;
+}
+
+static int connect_server(struct service *s, struct conn *c,
+			  const struct tuple *client)
 {
 	const struct config_service *config = s->config;
 	struct sockaddr_storage ss;
@@ -93,12 +119,7 @@ static int connect_server(struct service *s, struct conn *c)
 	if (fd < 0)
 		return -errno;
 	err = socket_prepare(fd, s->proxy->config->buffer);
-	if (!err && config->source.family) {
-		struct sockaddr_storage from;
-		socklen_t n = addr_sockaddr(&config->source, 0, &from);
-
-		err = bind(fd, (struct sockaddr *)&from, n) ? -errno : 0;
-	}
+	err = err ?: bind_source(s, fd, client);
 	if (!err && c)
 		err = announce(s, c, fd);
 	if (!err && connect(fd, (struct sockaddr *)&ss, len) &&
@@ -112,8 +133,13 @@ static int connect_server(struct service *s, struct conn *c)
 
 static int reach_server(struct service *s, struct conn *c, struct relay *r)
 {
-	int fd = connect_server(s, c);
+	struct tuple client;
+	/* of one that is taken over the client may have no socket any more */
+	int err = c ? 0 : tuple_of(r->end[CLIENT].fd, &client), fd;
 
+	if (c)
+		client = c->side[CLIENT].tuple;
+	fd = err ?: connect_server(s, c, &client);
 	return fd < 0 ? fd : relay_set(&s->proxy->relays, r, SERVER, fd, true);
 }
 

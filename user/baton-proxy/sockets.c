@@ -36,3 +36,11 @@ int socket_prepare(int fd, int buffer)
 		   strlen(SOCKET_CONGESTION));
 	return err ?: set(fd, SOL_SOCKET, SO_SNDBUFFORCE, buffer);
 }
+
+int socket_transparent(int fd, int family)
+{
+	int err = family == 4 ? set(fd, IPPROTO_IP, IP_TRANSPARENT, 1)
+			      : set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+
+	return err ?: set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}

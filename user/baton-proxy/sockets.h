@@ -13,4 +13,8 @@ int socket_prepare(int fd, int buffer);
 /* What an application decides; may be set at any time. */
 void socket_options(int fd);
 
+/* It may have an address that is not this host's (needs CAP_NET_ADMIN), and share
+ * a port with another such socket. `family`: 4 or 6. 0 or a negative errno. */
+int socket_transparent(int fd, int family);
+
 #endif

@@ -198,6 +198,9 @@ static int make_socket(struct proxy *p, struct side *side,
 	r.rcv_window = window_of(p, t);
 	r.send_buffer = r.receive_buffer = p->config->buffer;
 	r.congestion = SOCKET_CONGESTION;
+	r.transparent =
+		side->which == SERVER &&
+		p->service[side_conn(side)->service].config->transparent;
 	fd = repair_restore(&r, &step);
 	if (fd < 0) {
 		log_warning("TCP_REPAIR: cannot %s: %s", repair_step_text(step),
