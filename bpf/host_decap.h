@@ -51,11 +51,19 @@ static __always_inline int ecn_decap6(struct ipv6hdr *ip, __u8 outer_tos)
 	return 1;
 }
 
+/* To a VIP; or from a server to a client as whom this host speaks. */
+static __always_inline int is_ours(const struct baton_host_address *to,
+				   const struct baton_host_address *from)
+{
+	return bpf_map_lookup_elem(&vips, to) ||
+	       bpf_map_lookup_elem(&servers, from);
+}
+
 /* The inner packet at offset `at`: `good`, or the reason to leave it. */
 static __always_inline int
 check_inner4(const struct xdp_md *ctx, const struct outer *o, __u8 at, int good)
 {
-	struct baton_host_address vip = { .family = 4 };
+	struct baton_host_address to = { .family = 4 }, from = to;
 	struct iphdr *ip = frame(ctx) + at;
 	__u32 total;
 
@@ -65,8 +73,9 @@ check_inner4(const struct xdp_md *ctx, const struct outer *o, __u8 at, int good)
 	if (ip->version != 4 || ip->ihl < 5 || total < ip->ihl * 4 ||
 	    at + total > o->end)
 		return BATON_HOST_DROP_INNER;
-	vip.word[0] = ip->daddr;
-	if (!bpf_map_lookup_elem(&vips, &vip))
+	to.word[0] = ip->daddr;
+	from.word[0] = ip->saddr;
+	if (!is_ours(&to, &from))
 		return BATON_HOST_PASS_NOT_VIP;
 	return ecn_decap4(ip, o->tos) ? good : BATON_HOST_DROP_ECN;
 }
@@ -74,7 +83,7 @@ check_inner4(const struct xdp_md *ctx, const struct outer *o, __u8 at, int good)
 static __always_inline int
 check_inner6(const struct xdp_md *ctx, const struct outer *o, __u8 at, int good)
 {
-	struct baton_host_address vip = { .family = 6 };
+	struct baton_host_address to = { .family = 6 }, from = to;
 	struct ipv6hdr *ip = frame(ctx) + at;
 
 	if ((void *)(ip + 1) > frame_end(ctx))
@@ -82,8 +91,9 @@ check_inner6(const struct xdp_md *ctx, const struct outer *o, __u8 at, int good)
 	if (ip->version != 6 ||
 	    at + sizeof(*ip) + bpf_ntohs(ip->payload_len) > o->end)
 		return BATON_HOST_DROP_INNER;
-	__builtin_memcpy(vip.word, &ip->daddr, sizeof(vip.word));
-	if (!bpf_map_lookup_elem(&vips, &vip))
+	__builtin_memcpy(to.word, &ip->daddr, sizeof(to.word));
+	__builtin_memcpy(from.word, &ip->saddr, sizeof(from.word));
+	if (!is_ours(&to, &from))
 		return BATON_HOST_PASS_NOT_VIP;
 	return ecn_decap6(ip, o->tos) ? good : BATON_HOST_DROP_ECN;
 }

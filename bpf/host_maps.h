@@ -34,6 +34,13 @@ struct {
 } vips SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BATON_HOST_MAX_SERVERS);
+	__type(key, struct baton_host_address);
+	__type(value, __u32);
+} servers SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, BATON_HOST_MAX_SESSIONS);
 	__type(key, struct baton_host_session);

@@ -18,6 +18,7 @@
 
 #define BATON_HOST_MAX_SWITCHES 256 /* addresses */
 #define BATON_HOST_MAX_VIPS 4096
+#define BATON_HOST_MAX_SERVERS 1024
 #define BATON_HOST_MAX_SESSIONS 1024
 #define BATON_HOST_MAX_OWNERS 4096
 #define BATON_HOST_EVENTS_SIZE 65536 /* bytes of the ring buffer */
@@ -29,6 +30,7 @@
 	X(settings, "0", "what the program does, changed while it runs")       \
 	X(switches, "address", "1: probes and tunnels come from there")        \
 	X(vips, "address", "flags: tunnelled packets to it are taken out")     \
+	X(servers, "address", "1: tunnelled packets from it are taken out")    \
 	X(sessions, "prober's session",                                        \
 	  "highest sequence seen, and from where")                             \
 	X(applications, "0 to 7", "what is watched, and how it is")            \
@@ -71,7 +73,7 @@ struct baton_host_settings {
 	__u8 pad[5];
 };
 
-/* `switches`, `vips` */
+/* `switches`, `vips`, `servers` */
 struct baton_host_address {
 	__be32 word[4]; /* IPv4: the first word, the others zero */
 	__u32 family; /* 4 or 6 */

@@ -30,9 +30,9 @@ families = pytest.mark.parametrize("family", [4, 6])
 class Transparent(Proxies):
     """back: the switch knows of the server."""
 
-    def __init__(self, lab, back=True, **options):
+    def __init__(self, lab, back=True, fence=True, **options):
         super().__init__(lab, **options)
-        self.back = back
+        self.back, self.fence = back, fence
         self.server, self.server_address = lab.netns("server"), SERVER
         self.connect(self.switch, "v0", GATEWAY, self.server, "v1", SERVER)
         self.server.ip("\n".join(f"route add default via {GATEWAY[f]}"
@@ -41,6 +41,9 @@ class Transparent(Proxies):
             host.ns.ip("\n".join(
                 f"route add {SERVERS[f]} via {near(f, host.number, 1)}"
                 for f in (4, 6)))
+            if host.forward != "l2":
+                host.agent.stop()
+                host.start_agent(servers=list(SERVER.values()))
 
     def config(self, owners=None, services=None, **sections):
         if self.back:
@@ -50,6 +53,7 @@ class Transparent(Proxies):
                 for f in (4, 6)]
         config = super().config(owners, services, **sections)
         config["ports"].append({"interface": "v0"})
+        config["switch"]["fence"] = self.fence
         return config
 
     def proxy_config(self, name, **more):
@@ -124,6 +128,23 @@ def test_p5_in_the_middle(network, family, what, fault):
     assert network.owner(OWNER)["host"] == "b"
 
 
+@families
+@pytest.mark.parametrize("forward", ["ipip", "gue"])
+def test_p5_hosts_in_tunnels(forward, family):
+    with Lab("transparent") as lab:
+        network = Transparent(lab, hosts={n: (forward, 4) for n in ("a", "b")})
+        network.start()
+        network.start_proxies()
+        s = Stream(network, family)
+
+        def step(i):
+            if i == 100:
+                killed(network)
+        s.download(20 << 20, step=step)
+        s.upload(4 << 20)
+        assert is_seen(s)
+
+
 def test_p5_server_not_reached_yet(network):
     """The other proxy reaches it as the client, too."""
     network.start_proxies()
@@ -192,13 +213,8 @@ def test_x5_an_old_owner_is_not_heard_by_the_server(network):
 def test_x5_without_the_fence():
     """The same, but everybody is heard."""
     with Lab("transparent") as lab:
-        network = Transparent(lab)
-        owners = [{"name": OWNER, "host": "a", "standbys": ["b"]}]
-        services = [{"name": "web4", "vip": network.vips[0],
-                     "protocol": "tcp", "port": "any", "owners": [OWNER],
-                     "recorder": True}]
-        network.start(network.config(owners, services,
-                                     switch={"fence": False}))
+        network = Transparent(lab, fence=False)
+        network.start()
         network.start_proxies()
         s = Stream(network)
         last_words(network, s)

@@ -20,6 +20,7 @@ PROBE_PORT, GUE_PORT = 7790, 6080
 SWITCH = {4: "10.0.1.1", 6: "2001:db8:1::1"}
 HOST = {4: "10.0.2.2", 6: "2001:db8:2::2"}
 VIP = {4: "192.0.2.10", 6: "2001:db8:a::10"}
+SERVER = {4: "203.0.113.9", 6: "2001:db8:d::9"}
 CLIENT = {4: "198.51.100.7", 6: "2001:db8:c::7"}
 STRANGER = {4: "10.0.1.2", 6: "2001:db8:1::2"}
 NEXT = {4: 4, 6: 41}  # protocol numbers of IPv4 and IPv6 as a payload
@@ -57,7 +58,8 @@ class Host:
             self.maps["applications"].update(i, abi.HostApp())
         for name in "sessions", "ownership":
             self.maps[name].clear()
-        for name, addresses in ("switches", SWITCH), ("vips", VIP):
+        for name, addresses in (("switches", SWITCH), ("vips", VIP),
+                                ("servers", SERVER)):
             self.maps[name].clear()
             for text in addresses.values():
                 self.maps[name].update(abi.HostAddress.of(text),
@@ -317,6 +319,19 @@ def test_inner_options_and_fragments_are_the_kernels(host, tunnel, reason):
         got = host.run(ether() / tunnel(4, 4, body))
         assert got.reason == reason
         assert got.data == bytes(ether() / body)
+
+
+@pytest.mark.parametrize("outer,inner", COMBINATIONS)
+@pytest.mark.parametrize("tunnel,reason", TUNNELS)
+def test_from_servers_to_clients(host, tunnel, reason, outer, inner):
+    """As whom the host speaks to them; not from there to servers."""
+    body = ip(inner, SERVER, CLIENT) / TCP(sport=8080, dport=4711)
+    got = host.run(ether() / tunnel(outer, inner, body))
+    assert got.reason == reason
+    assert got.data == bytes(ether() / body)
+    body = ip(inner, CLIENT, SERVER) / TCP(sport=4711, dport=8080)
+    assert host.run(ether() / tunnel(outer, inner, body)).reason == \
+        "pass_not_vip"
 
 
 @pytest.mark.parametrize("outer,inner", COMBINATIONS)

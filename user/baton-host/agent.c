@@ -63,7 +63,7 @@ static int apply(struct agent *a, const struct config *c)
 	}
 	apply_settings(p->settings, c, c->probe_key ? &key : NULL);
 	explicit_bzero(&key, sizeof(key));
-	err = apply_switches(p, c);
+	err = apply_peers(p, c);
 	return err ? err : apply_vips(p, c);
 }
 

@@ -91,15 +91,20 @@ static int set(int fd, const struct addr *a, uint32_t value)
 	return err;
 }
 
-int apply_switches(const struct pins *p, const struct config *c)
+static int apply_list(int fd, const struct config_address *list, size_t n)
 {
-	int fd = p->fd[PIN_switches], err;
-	size_t i;
+	int err = prune(fd, list, n, NULL, NULL);
 
-	err = prune(fd, c->switches, c->nr_switches, NULL, NULL);
-	for (i = 0; i < c->nr_switches && !err; i++)
-		err = set(fd, &c->switches[i].addr, 1);
+	for (size_t i = 0; i < n && !err; i++)
+		err = set(fd, &list[i].addr, 1);
 	return err;
+}
+
+int apply_peers(const struct pins *p, const struct config *c)
+{
+	int err = apply_list(p->fd[PIN_switches], c->switches, c->nr_switches);
+
+	return err ?: apply_list(p->fd[PIN_servers], c->servers, c->nr_servers);
 }
 
 struct loopback {

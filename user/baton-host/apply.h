@@ -15,7 +15,7 @@ void apply_settings(struct baton_host_settings *s, const struct config *c,
 		    const struct probe_key *key);
 
 /* 0 or a negative errno; what is wrong has been logged. */
-int apply_switches(const struct pins *p, const struct config *c);
+int apply_peers(const struct pins *p, const struct config *c);
 int apply_vips(const struct pins *p, const struct config *c);
 
 /* Take every VIP off lo that was put there, and set ARP's sysctls back. */

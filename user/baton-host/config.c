@@ -179,6 +179,8 @@ static const struct yaml_field root_fields[] = {
 		  .max = BATON_HOST_MAX_SWITCHES),
 	YAML_LIST(struct config, vips, nr_vips, "vips", &address_schema,
 		  .max = BATON_HOST_MAX_VIPS),
+	YAML_LIST(struct config, servers, nr_servers, "servers",
+		  &address_schema, .max = BATON_HOST_MAX_SERVERS),
 	FIELD(manage_vips, "manage_vips", BOOL),
 	FIELD(lease, "lease", BOOL, .unset = "yes"),
 	YAML_LIST(struct config, lease_interfaces, nr_lease_interfaces,
@@ -243,20 +245,28 @@ static int by_address(const void *a, const void *b)
 	return order ? order : (*x)->addr.family - (*y)->addr.family;
 }
 
-/* No address may be given twice, neither in a list nor in both. */
+/* No address may be given twice, neither in a list nor in several. */
 static int check_addresses(const struct config *c, const char *file,
 			   struct config_errors *e)
 {
-	size_t i, n = c->nr_switches + c->nr_vips;
-	const struct config_address **all = calloc(n + 1, sizeof(*all));
+	const struct {
+		const struct config_address *list;
+		size_t n;
+	} lists[] = { { c->switches, c->nr_switches },
+		      { c->vips, c->nr_vips },
+		      { c->servers, c->nr_servers } };
+	size_t i, n = 0;
+	const struct config_address **all =
+		calloc(c->nr_switches + c->nr_vips + c->nr_servers + 1,
+		       sizeof(*all));
 	char text[ADDR_TEXT];
 	int err = 0;
 
 	if (!all)
 		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		all[i] = i < c->nr_switches ? &c->switches[i]
-					    : &c->vips[i - c->nr_switches];
+	for (size_t l = 0; l < sizeof(lists) / sizeof(*lists); l++)
+		for (i = 0; i < lists[l].n; i++)
+			all[n++] = &lists[l].list[i];
 	qsort(all, n, sizeof(*all), by_address);
 	for (i = 1; i < n; i++) {
 		int a = all[i - 1]->line, b = all[i]->line;
@@ -265,7 +275,8 @@ static int check_addresses(const struct config *c, const char *file,
 			continue;
 		err = config_error(e, file, a > b ? a : b,
 				   "%s is given twice; each address is "
-				   "expected once, in switches: or in vips:",
+				   "expected once, in switches:, vips: or "
+				   "servers:",
 				   addr_format(&all[i]->addr, text));
 	}
 	free(all);

@@ -82,6 +82,8 @@ struct config {
 	size_t nr_switches;
 	struct config_address *vips;
 	size_t nr_vips;
+	struct config_address *servers; /* to which it speaks as its clients */
+	size_t nr_servers;
 	bool manage_vips;
 	bool lease; /* obey leases that the switch gives */
 	struct config_interface *lease_interfaces; /* beside `interfaces` */

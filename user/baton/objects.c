@@ -11,6 +11,7 @@ static const struct show_column service_columns[] = {
 	{ "PROTOCOL", "protocol" },
 	{ "PORT", "port" },
 	{ "AFFINITY", "affinity" },
+	{ "BACK OF", "back_of" },
 	{ "IN", "traffic.in.packets" },
 	{ "OUT", "traffic.out.packets" },
 	{ "OWNERS", "owners" },

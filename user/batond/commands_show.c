@@ -56,7 +56,7 @@ static json_t *service_json(const struct batond *b,
 				  "weight", (int)s->owners[i].weight, "share",
 				  services_share(b, id, owner)));
 	}
-	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:b, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s, s:b, s:s?, s:o, s:o}",
 			 "name", s->name, "id", id, "vip",
 			 addr_format(&s->vip, vip), "protocol",
 			 s->protocol == IPPROTO_TCP   ? "tcp"
@@ -67,7 +67,8 @@ static json_t *service_json(const struct batond *b,
 			 : s->protocol == CONFIG_IPSEC ? json_null()
 						       : json_string("any"),
 			 "affinity", s->client_hash ? "client" : "connection",
-			 "recorder", s->recorded, "back-of", s->back_of,
+			 "recorder", s->recorded, "back_of",
+			 *s->back_of ? s->back_of : NULL,
 			 "owners", owners, "traffic",
 			 traffic_json(b, b->dp.service_stats, id));
 }

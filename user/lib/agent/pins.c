@@ -23,6 +23,8 @@ static const struct {
 	[PIN_settings] = { 4, sizeof(struct baton_host_settings), 1 },
 	[PIN_switches] = { sizeof(struct baton_host_address), 4,
 			   BATON_HOST_MAX_SWITCHES },
+	[PIN_servers] = { sizeof(struct baton_host_address), 4,
+			  BATON_HOST_MAX_SERVERS },
 	[PIN_vips] = { sizeof(struct baton_host_address), 4,
 		       BATON_HOST_MAX_VIPS },
 	[PIN_sessions] = { sizeof(struct baton_host_session),
