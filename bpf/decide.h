@@ -286,9 +286,8 @@ static __always_inline int quoted_back(const struct packet *p,
 }
 
 /* An ICMP error that concerns no VIP: it is the back's if the connection is. */
-static __noinline int decide_icmp_back(struct xdp_md *ctx,
-				       const struct packet *p,
-				       struct decision *d)
+static __noinline int
+decide_icmp_back(struct xdp_md *ctx, const struct packet *p, struct decision *d)
 {
 	struct baton_settings *settings = current_settings();
 	struct baton_service *s;

@@ -123,8 +123,8 @@ static __always_inline void record(struct xdp_md *ctx, const struct packet *p,
 				       .owner = owner,
 				       .host = host,
 				       .direction = direction,
-				       .from_client =
-					       to_host == (leg == RECORD_FRONT),
+				       .from_client = to_host ==
+						      (leg == RECORD_FRONT),
 				       .l3 = p->l3 };
 
 	record_frame(ctx, ids.word, p->l4, p->l3 + p->length);

@@ -14,7 +14,7 @@
 
 #include "baton/probe.h"
 
-#define BATON_HOST_ABI 4
+#define BATON_HOST_ABI 5
 
 #define BATON_HOST_MAX_SWITCHES 256 /* addresses */
 #define BATON_HOST_MAX_VIPS 4096

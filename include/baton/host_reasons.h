@@ -25,7 +25,8 @@
 	X(PASS_OPTIONS, PASS, "pass_options",                                  \
 	  "probe or tunnel from a switch, but with IPv4 options")              \
 	X(PASS_NOT_VIP, PASS, "pass_not_vip",                                  \
-	  "tunnelled, but not to an address in vips:, or from one in servers:") \
+	  "tunnelled, but not to an address in vips:, or from one in "         \
+	  "servers:")                                                          \
 	X(PASS_GUE, PASS, "pass_gue",                                          \
 	  "GUE, but not variant 0 with a bare IP packet in it")                \
 	X(DECAP_IPIP, DECAP, "decap_ipip", "IP in IP, outer header removed")   \

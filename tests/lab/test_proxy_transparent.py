@@ -16,7 +16,7 @@ import pytest
 from harness.lab import BUILD, PATIENCE, Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
-from network import FAMILY, LENGTH, near
+from network import FAMILY, near
 from proxies import FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed
 
 SERVER = {4: "203.0.113.2", 6: "2001:db8:300::2"}

@@ -256,9 +256,8 @@ static int check_addresses(const struct config *c, const char *file,
 		      { c->vips, c->nr_vips },
 		      { c->servers, c->nr_servers } };
 	size_t i, n = 0;
-	const struct config_address **all =
-		calloc(c->nr_switches + c->nr_vips + c->nr_servers + 1,
-		       sizeof(*all));
+	const struct config_address **all = calloc(
+		c->nr_switches + c->nr_vips + c->nr_servers + 1, sizeof(*all));
 	char text[ADDR_TEXT];
 	int err = 0;
 

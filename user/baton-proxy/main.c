@@ -39,8 +39,7 @@
 static const char usage[] =
 	"usage: baton-proxy [--config FILE] [--verbose]   run in foreground\n"
 	"       baton-proxy [--config FILE] --check       check the file\n"
-	"       baton-proxy --detach                      take off the rules that "
-	"it leaves\n"
+	"       baton-proxy --detach                      take off its rules\n"
 	"       baton-proxy --version | --help\n"
 	"The file is " DEFAULT_CONFIG " unless given. See baton-proxy(8).\n";
 

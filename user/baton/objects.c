@@ -6,14 +6,10 @@
 #include "show.h"
 
 static const struct show_column service_columns[] = {
-	{ "SERVICE", "name" },
-	{ "VIP", "vip" },
-	{ "PROTOCOL", "protocol" },
-	{ "PORT", "port" },
-	{ "AFFINITY", "affinity" },
-	{ "BACK OF", "back_of" },
-	{ "IN", "traffic.in.packets" },
-	{ "OUT", "traffic.out.packets" },
+	{ "SERVICE", "name" },		{ "VIP", "vip" },
+	{ "PROTOCOL", "protocol" },	{ "PORT", "port" },
+	{ "AFFINITY", "affinity" },	{ "BACK OF", "back_of" },
+	{ "IN", "traffic.in.packets" }, { "OUT", "traffic.out.packets" },
 	{ "OWNERS", "owners" },
 };
 

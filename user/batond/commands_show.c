@@ -68,9 +68,8 @@ static json_t *service_json(const struct batond *b,
 						       : json_string("any"),
 			 "affinity", s->client_hash ? "client" : "connection",
 			 "recorder", s->recorded, "back_of",
-			 *s->back_of ? s->back_of : NULL,
-			 "owners", owners, "traffic",
-			 traffic_json(b, b->dp.service_stats, id));
+			 *s->back_of ? s->back_of : NULL, "owners", owners,
+			 "traffic", traffic_json(b, b->dp.service_stats, id));
 }
 
 json_t *show_services(struct batond *b, const json_t *request,

@@ -9,6 +9,7 @@
 
 #include "config_index.h"
 #include "config_schema.h"
+#include "config_services.h"
 #include "lib/suggest.h"
 
 struct check {
@@ -297,25 +298,6 @@ static void check_owner(struct check *k, const struct config_owner *o)
 
 /* --- services ------------------------------------------------------------- */
 
-/* IKE and ESP in UDP (RFC 7296, RFC 3948) */
-static bool takes_ike(const struct config_service *s)
-{
-	return s->protocol == IPPROTO_UDP &&
-	       (s->port == 500 || s->port == 4500);
-}
-
-static bool overlap(const struct config_service *a,
-		    const struct config_service *b)
-{
-	if (!a->protocol || !b->protocol || !a->vip.family ||
-	    !addr_equal(&a->vip, &b->vip))
-		return false;
-	if (a->protocol == b->protocol)
-		return a->port == b->port;
-	return (a->protocol == CONFIG_IPSEC && takes_ike(b)) ||
-	       (b->protocol == CONFIG_IPSEC && takes_ike(a));
-}
-
 static void check_vip(struct check *k, const struct config_service *s)
 {
 	const struct config_host key = { .address = s->vip }, *h;
@@ -364,47 +346,14 @@ static void check_service_owners(struct check *k,
 			   : "has no owner; expected at least one in owners:");
 }
 
-/* A server is known to the switch by its address: it can be no VIP as well. */
-static void check_server(struct check *k, const struct config_service *s)
-{
-	char text[OTHER_TEXT];
-
-	for (size_t i = 0; i < k->c->nr_services; i++) {
-		const struct config_service *o = &k->c->services[i];
-
-		if (!*o->back_of && addr_equal(&o->vip, &s->vip))
-			wrong(k, SUBJECT("service", s),
-			      "back-of: has the vip of %s; expected a server "
-			      "that is none",
-			      other(SUBJECT("service", o), text));
-	}
-}
-
 static void check_back(struct check *k, const struct config_service *s)
 {
-	const struct config_service *front = config_service(k->c, s->back_of);
-	struct subject subject = SUBJECT("service", s);
-	char text[NEAR_TEXT];
+	const char *what = config_back_wrong(k->c, s);
 
-	check_server(k, s);
-	if (s->protocol != IPPROTO_TCP || !s->port)
-		wrong(k, subject,
-		      "back-of: expected protocol tcp, and the server's port");
-	if (s->nr_owners || s->client_hash || *s->application)
-		wrong(k, subject,
-		      "back-of: expected no owners, affinity or application: "
-		      "they are those of \"%s\"",
-		      s->back_of);
-	if (!k->sound)
-		return;
-	if (!front)
-		wrong(k, subject, "back-of: there is no service \"%s\"%s",
-		      s->back_of, near(&k->services, s->back_of, text));
-	else if (*front->back_of || front->protocol != IPPROTO_TCP ||
-		 front->vip.family != s->vip.family)
-		wrong(k, subject,
-		      "back-of: expected a service of protocol tcp that is no "
-		      "back itself, with a vip of the same family");
+	check_known(k, SUBJECT("service", s), "service", &k->services,
+		    s->back_of);
+	if (what)
+		wrong(k, SUBJECT("service", s), "back-of: expected %s", what);
 }
 
 static void check_service(struct check *k, const struct config_service *s)
@@ -413,7 +362,7 @@ static void check_service(struct check *k, const struct config_service *s)
 	char text[OTHER_TEXT];
 
 	for (first = k->c->services; first < s; first++) {
-		if (overlap(s, first))
+		if (config_services_overlap(s, first))
 			wrong(k, SUBJECT("service", s),
 			      "takes the packets of %s; expected another vip, "
 			      "protocol or port",

@@ -59,6 +59,36 @@ static void test_any_port(void **state)
 	assert_int_equal(b->dp.settings->flags, BATON_SETTING_FENCE);
 }
 
+#define SERVER                                                                 \
+	"- {name: server, vip: 10.9.0.1, protocol: tcp, port: 8080, "          \
+	"back-of: web, recorder: yes}\n"
+
+/* It has the connections and the ring of its front, and is no VIP. */
+static void test_back(void **state)
+{
+	struct baton_service v, front;
+
+	(void)state;
+	fixture_configure(f, ALL SERVER);
+	assert_true(get4("192.0.2.1", IPPROTO_TCP, 80, &front));
+	assert_int_equal(front.flows, front.id);
+	assert_true(get4("10.9.0.1", IPPROTO_TCP, 8080, &v));
+	assert_int_equal(v.id, ids_find(&b->services, "server"));
+	assert_int_equal(v.flows, front.id);
+	assert_int_equal(v.ring, front.ring);
+	assert_int_equal(v.flags, BATON_SERVICE_BACK | BATON_SERVICE_RECORDED);
+	assert_true(get4("10.9.0.1", IPPROTO_TCP, 0, &v));
+	assert_int_equal(v.flags, BATON_SERVICE_BACK | BATON_SERVICE_RECORDED |
+					  BATON_SERVICE_MARKER);
+	assert_false(get4("10.9.0.1", 0, 0, &v));
+	assert_int_equal(b->dp.settings->flags,
+			 BATON_SETTING_FENCE | BATON_SETTING_BACK);
+	fixture_configure(f, ALL);
+	assert_false(get4("10.9.0.1", IPPROTO_TCP, 8080, &v));
+	assert_false(get4("10.9.0.1", IPPROTO_TCP, 0, &v));
+	assert_int_equal(b->dp.settings->flags, BATON_SETTING_FENCE);
+}
+
 static void test_ipsec(void **state)
 {
 	static const struct {
@@ -266,6 +296,7 @@ int main(void)
 		TEST(test_markers),
 		TEST(test_services_share_a_vip),
 		TEST(test_any_port),
+		TEST(test_back),
 		TEST(test_ipsec),
 		TEST(test_settings),
 		TEST(test_a_removed_service),

@@ -211,6 +211,13 @@ static void test_drop(void **state)
 	    "host \"a\" is in use by owner \"web-a\"");
 	bad(f, del(f, "owner", "web-a"), -EBUSY,
 	    "owner \"web-a\" is in use by service \"web\"");
+	good(f, add(f, "service",
+		    "{\"name\": \"server\", \"vip\": \"10.9.0.1\", "
+		    "\"protocol\": \"tcp\", \"port\": 8080, "
+		    "\"back-of\": \"web\"}"));
+	assert_int_equal(del(f, "service", "web"), -EBUSY);
+	config_errors_free(&f->e);
+	assert_int_equal(del(f, "service", "server"), 0);
 	good(f,
 	     set(f, "owner", "{\"name\": \"web-b\", \"standbys\": [\"a\"]}"));
 	good(f, del(f, "service", "web"));
