@@ -9,8 +9,9 @@
 
 #include "config.h"
 
-/* Destroy all connected sockets at the addresses of protected services; to be
- * called before there are any of ours. Their number, or a negative errno. */
+/* Destroy all connected sockets at the addresses of protected services, and those
+ * with clients' addresses to their servers; to be called before there are any of
+ * ours. Their number, or a negative errno. */
 int orphans_destroy(const struct config *c);
 
 #endif
