@@ -290,6 +290,12 @@ int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
 	return 0;
 }
 
+void replica_trim(struct conn *c)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		track_trim(&c->side[!i].track, c->side[i].track.acked);
+}
+
 struct clamp_limit replica_limit(const struct conn *c)
 {
 	const struct track *client = &c->side[CLIENT].track;

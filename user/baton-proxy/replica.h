@@ -133,7 +133,8 @@ void replica_clear(struct replica *r, uint16_t service);
 
 /*
  * A segment that arrived for a connection, and what is to become of it. The
- * other side's bytes that this one acknowledges are let go.
+ * other side's bytes that this one acknowledges are let go, but not while the
+ * connection is being taken over.
  */
 enum track_verdict replica_in(struct side *side, const struct segment *s,
 			      uint32_t room);
@@ -157,6 +158,10 @@ static inline struct cut replica_cut(const struct conn *c)
  */
 int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
 		   uint32_t room);
+
+/* Let go what both ends have acknowledged: when a takeover is over, or its owner
+ * would keep, and ask for, more than its standby has. */
+void replica_trim(struct conn *c);
 
 /* How far the client's stream is done: when the server has acknowledged it, or
  * the standby knows that the application has committed it. As a limit for what

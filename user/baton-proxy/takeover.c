@@ -162,6 +162,7 @@ static bool finish(struct proxy *p, struct takeover *t)
 			relay_set(&p->relays, r, i, t->side[i].fd, false);
 	}
 	unlink_takeover(p, t);
+	replica_trim(c);
 	c->relay = r;
 	c->taken_over = true;
 	p->count.taken_over++;

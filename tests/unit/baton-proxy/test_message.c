@@ -38,11 +38,43 @@ static void test_same_at_both(void **state)
 	}
 }
 
+/* While it is taken over its owner lets nothing go; its standby, told of the
+ * same segments, does. Once that is over they are the same again. */
+static void test_same_after_takeover(void **state)
+{
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		int from = below(STEPS), to = from + below(STEPS - from);
+		struct conn *conn;
+		int taking;
+
+		random_state = round;
+		make_ends();
+		conn = open_both();
+		for (int i = 0; i < STEPS; i++) {
+			if (i == from) {
+				conn->takeover = &taking;
+				take_snapshot(conn);
+			}
+			step(conn);
+			if (i == to) {
+				conn->takeover = NULL;
+				replica_trim(conn);
+			}
+			if (i >= to)
+				check_same();
+		}
+		replica_clear(&owner, SERVICE);
+		replica_clear(&standby, SERVICE);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_same_at_both),
+		TEST(test_same_after_takeover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
