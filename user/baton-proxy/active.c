@@ -158,7 +158,7 @@ static bool deliver(struct proxy *p, const struct service *service,
 	} else if (wait && stored && p->acked < p->sent) {
 		p->count.held++;
 		if (queue_wait(&p->in, id, p->sent, may_go(service),
-			       side_conn(side)))
+			       side_conn(side), service))
 			queue_drop(&p->in, id);
 	} else {
 		queue_accept(&p->in, id);
@@ -195,7 +195,8 @@ static void unprotect(struct proxy *p, struct service *service, struct conn *c,
 	p->count.no_memory++;
 	guard_gone(service, c);
 	/* behind what it has brought before */
-	if (p->acked >= p->sent || queue_wait(&p->in, id, p->sent, true, NULL))
+	if (p->acked >= p->sent ||
+	    queue_wait(&p->in, id, p->sent, true, NULL, service))
 		queue_accept(&p->in, id);
 }
 
@@ -323,7 +324,7 @@ static void take_out(struct proxy *p, struct service *service,
 		if (!stored && !may_go(service))
 			queue_drop(&p->out, q->id);
 		else if (!stored || queue_wait(&p->out, q->id, p->sent,
-					       may_go(service), c))
+					       may_go(service), c, service))
 			queue_accept(&p->out, q->id);
 	} else if (side->which == CLIENT &&
 		   policy_clamps(service->config->policy)) {
@@ -333,6 +334,15 @@ static void take_out(struct proxy *p, struct service *service,
 	}
 	if (replica_is_over(c) && !c->takeover)
 		replica_remove(&p->replica, c);
+}
+
+/*
+ * A kernel that has no socket for it yet has no end to tell of: what it says is
+ * about a packet that it was given before, or a socket of an earlier time.
+ */
+static bool is_nobodys(struct side *side, const struct segment *s)
+{
+	return takeover_lacks(side) && s->flags & (SEGMENT_FIN | SEGMENT_RST);
 }
 
 static void on_out(void *arg, const struct queued *q)
@@ -350,7 +360,7 @@ static void on_out(void *arg, const struct queued *q)
 	side = replica_find(&p->replica, &s.tuple);
 	service = side ? &p->service[side_conn(side)->service]
 		       : active_service(p, &s.tuple, &which);
-	if (service && !plays(service)) {
+	if (service && (!plays(service) || (side && is_nobodys(side, &s)))) {
 		p->count.silenced++;
 		queue_drop(&p->out, q->id);
 	} else if (side) {

@@ -244,12 +244,12 @@ static int grow(struct queue *q)
 }
 
 int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
-	       const void *of)
+	       const void *of, const void *group)
 {
 	if (q->nr == q->size && grow(q))
 		return -ENOMEM;
 	q->ring[(q->head + q->nr++) & (q->size - 1)] =
-		(struct waiting){ id, may_go, false, sequence, of };
+		(struct waiting){ id, may_go, false, sequence, of, group };
 	return 0;
 }
 
@@ -286,6 +286,18 @@ void queue_withdraw(struct queue *q, const void *of)
 
 		if (w->of == of)
 			settle(q, w);
+	}
+}
+
+void queue_disown(struct queue *q, const void *group)
+{
+	for (uint32_t i = 0; i < q->nr; i++) {
+		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
+
+		if (w->group != group)
+			continue;
+		w->may_go = false;
+		settle(q, w);
 	}
 }
 

@@ -29,6 +29,7 @@ struct waiting {
 	bool settled; /* it has its verdict already */
 	uint64_t sequence; /* of the link */
 	const void *of; /* see queue_withdraw() */
+	const void *group; /* see queue_disown() */
 };
 
 struct queue {
@@ -55,12 +56,15 @@ void queue_drop(struct queue *q, uint32_t id);
 /* Let it go as it is now. */
 void queue_accept_changed(struct queue *q, const struct queued *one);
 
-/* Wait for the standby's word about `of`. 0 or -ENOMEM. */
+/* Wait for the standby's word about `of`, one of a group. 0 or -ENOMEM. */
 int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
-	       const void *of);
+	       const void *of, const void *group);
 
 /* What waits for a word about this will not hear it. */
 void queue_withdraw(struct queue *q, const void *of);
+
+/* Another host serves this group now: what waits is dropped, whatever may go. */
+void queue_disown(struct queue *q, const void *group);
 
 /* All up to this sequence is stored: let those go that waited for it. */
 void queue_release(struct queue *q, uint64_t sequence);

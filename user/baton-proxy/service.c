@@ -308,8 +308,10 @@ void service_listen_again(struct service *s)
 
 /*
  * Another host speaks for these connections now; this one must not say a word
- * any more. What is known of them stays until that host has told all: if it dies
- * before, there is nobody else who knows.
+ * any more. Packets that still wait go nowhere: a kernel without sockets for
+ * them would answer, and perhaps be heard when this host is the owner's again.
+ * What is known of the connections stays until the other host has told all: if
+ * it dies before, there is nobody else who knows.
  */
 static void abandon(struct service *s)
 {
@@ -322,6 +324,10 @@ static void abandon(struct service *s)
 		c->relay = NULL;
 		c->synced = false;
 	}
+	queue_disown(&p->in, s);
+	queue_disown(&p->out, s);
+	s->syncing = false;
+	s->snapshot_end = 0;
 	s->complete = false;
 }
 
