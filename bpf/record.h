@@ -36,7 +36,7 @@ union record_ids {
 /* The addresses and the TCP header, from the frame as it is kept. */
 static __always_inline void describe(struct baton_record *r,
 				     const struct baton_record_frame *f,
-				     __u32 l3, __u32 l4, int from_client)
+				     __u32 l3, __u64 l4, int from_client)
 {
 	const struct tcphdr *tcp = (const void *)f->byte + l4;
 
@@ -64,15 +64,35 @@ static __always_inline void describe(struct baton_record *r,
 }
 
 /*
+ * Check a number again where it is used: once it has been put aside on the
+ * stack, or compared with what is not a constant, the verifier of Linux 6.1 has
+ * forgotten what it was found to be, and the compiler has not. Nor must that
+ * make one comparison of two, with another number.
+ */
+#define is_within(n, least, most)                                              \
+	({                                                                     \
+		int within;                                                    \
+		barrier_var(n);                                                \
+		within = (n) >= (least);                                       \
+		if (within) {                                                  \
+			barrier_var(n);                                        \
+			within = (n) <= (most);                                \
+		}                                                              \
+		within;                                                        \
+	})
+
+/*
  * `length` is that of the frame, which is as it came in. A global function,
  * which the verifier looks at once; it is handed no struct, so that whoever
  * calls it may keep its own in registers.
  */
-__noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
+__noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4_offset,
 			    __u32 length)
 {
 	union record_ids ids = { .word = word };
-	__u32 cpu = bpf_get_smp_processor_id(), slot, kept = length;
+	__u64 l4 = l4_offset;
+	__u32 cpu = bpf_get_smp_processor_id(), slot;
+	__u64 kept = length;
 	struct baton_record_ring *ring;
 	struct baton_record_frame *f;
 	struct baton_record *r;
@@ -94,7 +114,9 @@ __noinline int record_frame(struct xdp_md *ctx, __u64 word, __u32 l4,
 		ring->too_large++;
 	}
 	if (kept < l4 + sizeof(struct tcphdr) ||
-	    bpf_xdp_load_bytes(ctx, 0, f->byte, kept))
+	    !is_within(kept, sizeof(struct tcphdr), sizeof(f->byte)) ||
+	    bpf_xdp_load_bytes(ctx, 0, f->byte, kept) ||
+	    !is_within(l4, 0, sizeof(f->byte) - sizeof(struct tcphdr)))
 		return 0;
 	r->time = bpf_ktime_get_coarse_ns();
 	r->service = ids.service;
