@@ -132,7 +132,32 @@ class ProgInfo(ctypes.Structure):
                 ("load_time", ctypes.c_uint64),
                 ("created_by_uid", ctypes.c_uint32),
                 ("nr_map_ids", ctypes.c_uint32),
-                ("map_ids", ctypes.c_uint64), ("raw_name", ctypes.c_char * 16)]
+                ("map_ids", ctypes.c_uint64), ("raw_name", ctypes.c_char * 16),
+                ("ifindex", ctypes.c_uint32),
+                ("gpl_compatible", ctypes.c_uint32),
+                ("netns_dev", ctypes.c_uint64),
+                ("netns_ino", ctypes.c_uint64),
+                ("nr_jited_ksyms", ctypes.c_uint32),
+                ("nr_jited_func_lens", ctypes.c_uint32),
+                ("jited_ksyms", ctypes.c_uint64),
+                ("jited_func_lens", ctypes.c_uint64),
+                ("btf_id", ctypes.c_uint32),
+                ("func_info_rec_size", ctypes.c_uint32),
+                ("func_info", ctypes.c_uint64),
+                ("nr_func_info", ctypes.c_uint32),
+                ("nr_line_info", ctypes.c_uint32),
+                ("line_info", ctypes.c_uint64),
+                ("jited_line_info", ctypes.c_uint64),
+                ("nr_jited_line_info", ctypes.c_uint32),
+                ("line_info_rec_size", ctypes.c_uint32),
+                ("jited_line_info_rec_size", ctypes.c_uint32),
+                ("nr_prog_tags", ctypes.c_uint32),
+                ("prog_tags", ctypes.c_uint64),
+                ("run_time_ns", ctypes.c_uint64), ("run_cnt", ctypes.c_uint64),
+                ("recursion_misses", ctypes.c_uint64),
+                ("verified_insns", ctypes.c_uint32),
+                ("attach_btf_obj_id", ctypes.c_uint32),
+                ("attach_btf_id", ctypes.c_uint32)]
 
     @property
     def name(self):
