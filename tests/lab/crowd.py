@@ -14,6 +14,8 @@ import socket
 import struct
 import time
 
+from harness.lab import SLOW
+
 from origin import digest_of
 
 KINDS = "upload", "download", "rr"
@@ -21,7 +23,7 @@ SIZE = 2 << 20  # bytes of a transfer
 PAUSE = 1e-3  # s: what is shorter is not noted
 PIECE = 1 << 16
 SEEDS = 8
-HUNG = 15  # s without any progress
+HUNG = 15 * SLOW  # s without any progress
 THINK = 2e-3  # s between an answer and the next question, of paced clients
 SO_MAX_PACING_RATE = 47
 TOTAL_RETRANS, BYTES_ACKED = 100, 120  # offsets in struct tcp_info
@@ -221,7 +223,7 @@ class Crowd:
         """Let every transfer end; what each connection has to tell."""
         with contextlib.suppress(BrokenPipeError):  # all have failed
             self.pipe.send("stop")
-        assert self.pipe.poll(120), "the clients do not end"
+        assert self.pipe.poll(120 * SLOW), "the clients do not end"
         told = json.loads(self.pipe.recv())
         self.process.join()
         return told

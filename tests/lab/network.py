@@ -74,7 +74,7 @@ class Host:
 
     @property
     def heartbeats(self):
-        return self.network.lab.dir / f"{self.name}-heartbeats"
+        return self.network.lab.private / f"{self.name}-heartbeats"
 
     def add_routes(self):
         """To all that is behind the switch."""

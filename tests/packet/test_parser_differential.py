@@ -10,10 +10,10 @@ import pytest
 import frames
 import readings
 from harness import bpf, layout
-from harness.lab import BPFTOOL, BUILD, run
+from harness.lab import BPFTOOL, BUILD, SLOW, run
 
-PACKETS = 1_000_000
 CHUNK = 10_000
+PACKETS = CHUNK * int(100 / SLOW)
 SEED = 20260101
 WORKERS = 2
 
