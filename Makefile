@@ -33,6 +33,11 @@ DEPS := clang llvm gcc libc6-dev linux-libc-dev pkg-config bpftool \
 	pyflakes3 iproute2 iptables ethtool iputils-ping procps curl nginx-light mandoc \
 	frr bird2 openssl openssh-server openssh-client spin
 
+# what `make vm-test` needs besides: to boot virtual machines
+VM_DEPS := qemu-system-x86 busybox-static udev kmod file dpkg \
+	debian-archive-keyring python3-argcomplete python3-pkg-resources \
+	python3-requests
+
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow=local
 ifneq ($(findstring clang,$(CC)),)
@@ -111,11 +116,16 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' \
 		$(MAKEFILE_LIST)
 
-deps: ## install what is missing, with apt (as root)
-	@missing=; for p in $(DEPS); do \
-		dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+install_missing = missing=; for p in $(1); do \
+	dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	test -z "$$missing" || { echo "installing:$$missing" && \
 		tests/harness/deps.sh $$missing; }
+
+deps: ## install what is missing, with apt (as root)
+	@$(call install_missing,$(DEPS))
+
+vm-deps: ## the same, for what virtual machines need
+	@$(call install_missing,$(VM_DEPS))
 
 # --- BPF programs -----------------------------------------------------------
 
@@ -236,6 +246,18 @@ bench: test-build ## measure, write build/bench.json; BENCH=xdp for a group
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/bench.py $(BENCH_ARGS) \
 		--out $(O)/bench.json $(BENCH)
 
+# one kernel of vm/kernels; empty: all
+KERNEL ?=
+VERBOSE ?=
+VM_RUN = vm/run --build $(abspath $(O)) $(if $(VERBOSE),--verbose) \
+	$(KERNEL:%=--kernel %)
+
+vm-test: vm-deps test-build ## tests on Debian's kernels, in virtual machines; KERNEL=6.12, TESTS=, VERBOSE=1
+	$(VM_RUN) $(if $(filter-out tests,$(TESTS)),$(TESTS))
+
+vm-matrix: vm-deps test-build ## all of that on all kernels, kept in docs/kernels.md
+	$(VM_RUN) --record
+
 HOURS ?= 24
 soak-detect: test-build ## false alarms of all profiles, HOURS=24 of load
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/bench/soak_detect.py \
@@ -260,7 +282,7 @@ lint: ## style, warnings of both compilers, manual pages, Python
 	$(MAKE) O=$(O)/clang CC=clang all $(O)/clang/linkbench \
 		$(O)/clang/ownership-sim
 	mandoc -T lint -W warning docs/man/*.[1-8]
-	pyflakes3 $(shell find tests vm -name '*.py')
+	pyflakes3 $(shell find tests vm -name '*.py') vm/run vm/shell
 
 fmt: ## reformat the sources
 	$(CLANG_FORMAT) -i $(SOURCES)
@@ -298,7 +320,7 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(O)
 
-.PHONY: all help deps test-build test bench soak-detect soak demo lint fmt install uninstall \
-	clean
+.PHONY: all help deps vm-deps test-build test vm-test vm-matrix bench soak-detect \
+	soak demo lint fmt install uninstall clean
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

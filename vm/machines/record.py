@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""docs/kernels.md: what the last whole run on each kernel came to."""
+
+from . import kernels, table
+from .suite import Suite
+
+TEXT = """\
+# Kernels
+
+Written by `make vm-matrix`: what the tests came to when they were last run as a whole on each
+kernel, in a virtual machine ([vm.md](vm.md)). Where CPUs were emulated, tests that assert times are
+skipped; they are run on real ones by `make test`.
+
+{kernels}
+
+## What the verifier looks at
+
+Instructions processed while a program is loaded, by kernel; a million are the kernel's limit, and
+`tests/bpf_budget.txt` has ours.
+
+{costs}
+
+## Verdicts
+
+{verdicts}
+
+{reasons}
+"""
+
+
+def about(suites):
+    rows = []
+    for suite in suites:
+        told = suite.about()
+        cpu = "KVM" if told["cpu"] == "kvm" else "emulated"
+        rows.append((suite.kernel.name, told["kernel"], told["version"],
+                     told["date"], told["commit"], cpu,
+                     table.cell(suite.verdicts())))
+    return table.markdown(("kernel", "release", "Debian's version", "date",
+                           "tree", "CPUs", "tests"), rows)
+
+
+def listed(results):
+    """Which tests were skipped or failed, and why."""
+    parts = []
+    for outcome in "skipped", "failed":
+        rows = [(test.removeprefix("tests/"), n, ", ".join(where), reason)
+                for test, reason, where, n in table.reasons(results, outcome)]
+        if rows:
+            parts.append(f"### {outcome.capitalize()}\n\n" + table.markdown(
+                ("test", "times", "on", "reason"), rows))
+    return "\n\n".join(parts) or "None was skipped, and none failed."
+
+
+def write(path, build):
+    suites = [Suite(kernels.Kernel(name), build, False)
+              for name in kernels.names()]
+    suites = [s for s in suites if s.whole()]
+    if not suites:
+        raise SystemExit("no kernel had a whole run yet")
+    results = {s.kernel.name: s.verdicts() for s in suites}
+    header, rows = table.figures(results)
+    verdicts = [(row.removeprefix("tests/"),
+                 *(table.cell(cells.get(k, [])) for k in results))
+                for row, cells in table.group(results, table.module).items()]
+    path.write_text(TEXT.format(
+        kernels=about(suites),
+        costs=table.markdown(("program", *header[1:]), rows),
+        verdicts=table.markdown(("tests", *results), verdicts),
+        reasons=listed(results)))
