@@ -2,7 +2,11 @@
 /*
  * Can programs share an interface here? The dispatcher needs a kernel that
  * replaces functions of loaded programs, and a bpffs. The kernel is asked by
- * trying, with two programs of two instructions each.
+ * trying, with two programs of a few instructions each.
+ *
+ * The second one may change packets, as ours do, and the first one does not, as
+ * the dispatcher of libxdp 1.3. Newer kernels (of Debian's, 6.12.117 and not
+ * 6.1.192) do not let the one replace a function of the other.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -23,6 +27,15 @@ static const struct bpf_insn pass[] = {
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS }, /* r0 = */
 	{ .code = BPF_JMP | BPF_EXIT },
 };
+
+static const struct bpf_insn change[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2 },
+	{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_xdp_adjust_head },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
+#define COUNT(insns) (sizeof(insns) / sizeof((insns)[0]))
 
 /* int FUNCTION(struct xdp_md *); the type's id, or negative. */
 static int describe(struct btf *btf)
@@ -48,11 +61,11 @@ static int load(const struct btf *btf, int function, int replaced)
 
 	if (replaced < 0)
 		return bpf_prog_load(BPF_PROG_TYPE_XDP, FUNCTION, "GPL", pass,
-				     2, &opts);
+				     COUNT(pass), &opts);
 	opts.attach_prog_fd = replaced;
 	opts.attach_btf_id = function;
-	return bpf_prog_load(BPF_PROG_TYPE_EXT, FUNCTION, "GPL", pass, 2,
-			     &opts);
+	return bpf_prog_load(BPF_PROG_TYPE_EXT, FUNCTION, "GPL", change,
+			     COUNT(change), &opts);
 }
 
 static bool kernel_replaces(void)
