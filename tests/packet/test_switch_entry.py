@@ -7,8 +7,7 @@ import struct
 
 import pytest
 
-from harness import abi, bpf
-from harness.lab import BPFTOOL, run
+from harness import abi, bpf, bpf_links
 from rig import PORTS, udp
 
 
@@ -44,19 +43,10 @@ def test_entry_without_a_switch_passes(rig, client, entry):
     assert entry.run(frame, rig.ifindex["c0"]).action == bpf.XDP_REDIRECT
 
 
-def components(dispatcher):
-    """The programs that libxdp's dispatcher calls, where the kernel can have
-    one: each has a link that says in what it replaces a function."""
-    links = json.loads(run(BPFTOOL, "-j", "link", "show").stdout)
-    for link in links:
-        if link.get("target_obj_id") == dispatcher.info.id:
-            yield bpf.Program.by_id(link["prog_id"])
-
-
 def test_one_jump_table_for_all_ports(rig, entry):
     own = entry
-    if entry.info.name == "xdp_dispatcher":
-        own, = components(entry)
+    if entry.info.name == "xdp_dispatcher":  # which calls ours
+        own, = bpf_links.components(entry)
     assert rig.maps["programs"].info.id in own.map_ids()
 
 
