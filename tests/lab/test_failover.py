@@ -21,7 +21,7 @@ import socket
 
 import pytest
 
-from harness.lab import Lab
+from harness.lab import SLOW, Lab
 
 from network import CLIENT, DETECT_MS, ECHO, Network, say, vip
 
@@ -30,7 +30,7 @@ DATAGRAM_FLOWS = 60
 
 # How much later than promised a failure may be noticed on a machine whose
 # CPUs are shared with others; detectors are measured elsewhere.
-SLACK_MS = 250
+SLACK_MS = 250 * SLOW
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ class Talker:
         self.thread.join()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("paused", [False, True], ids=["talking", "thawed"])
 @pytest.mark.parametrize("lease", [True, False], ids=["lease", "no-lease"])
 @pytest.mark.parametrize("fence", [True, False], ids=["fence", "no-fence"])

@@ -7,12 +7,14 @@ import socket
 
 import pytest
 
-from harness.lab import Lab, wait_until
+from harness.lab import SLOW, Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
-KILLS = 50
+KILLS = int(50 / SLOW)
+BIG = int((20 << 20) / SLOW)  # bytes
+EARLY = BIG // (1 << 16) // 3  # pieces, of which BIG has three times as many
 
 families = pytest.mark.parametrize("family", [4, 6])
 
@@ -34,8 +36,8 @@ def test_p1_relay(network, family, policy):
         network.start_proxy("a", policy=policy)
     else:
         network.start_proxies(policy=policy)
-    Stream(network, family).download(20 << 20)
-    Stream(network, family).upload(20 << 20)
+    Stream(network, family).download(BIG)
+    Stream(network, family).upload(BIG)
     s = Stream(network, family)
     for i in range(100):
         s.echo(i)
@@ -165,9 +167,9 @@ def test_p5_in_the_middle(network, family, what, fault):
     s = Stream(network, family)
 
     def step(i):
-        if i == 100:
+        if i == EARLY:
             fault(network)
-    getattr(s, what)(20 << 20, step=step)
+    getattr(s, what)(BIG, step=step)
     s.echo(1)
     assert network.owner(OWNER)["host"] == "b"
 
@@ -176,14 +178,14 @@ def test_p5_half_closed(network):
     """The client has said all before the proxy dies."""
     network.start_proxies()
     with network.client_socket() as s:
-        s.sendall(b"get 20000000 1\n")
+        s.sendall(b"get %d 1\n" % BIG)
         s.shutdown(socket.SHUT_WR)
         n = 0
         while piece := s.recv(1 << 16):
-            if n < 5000000 <= n + len(piece):
+            if n < BIG // 4 <= n + len(piece):
                 killed(network)
             n += len(piece)
-    assert n == 20000000
+    assert n == BIG
 
 
 @families

@@ -74,10 +74,9 @@ class Machine:
         script = f"exec /usr/bin/python3 {VM}/guest/agent.py {CONTROL}"
         argv = boot.command(kernel, kvm, 1, memory, script, [share], name,
                             qemu, console=True)
-        # a kernel that crashes stays where it is, with its link up; udev's
-        # names of interfaces would be in the way of ours
+        # a kernel that crashes stays where it is, with its link up
         at = argv.index("--kimg")
-        argv[at:at] = ["--kopt", "panic=0", "--kopt", "net.ifnames=0"]
+        argv[at:at] = ["--kopt", "panic=0"]
         self.log = open(self.file("console"), "ab")
         self.process = subprocess.Popen(
             argv, env=boot.environment(), stdin=subprocess.DEVNULL,

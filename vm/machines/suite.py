@@ -21,7 +21,8 @@ FINISHED = 0, 1, 5  # of pytest: good, failures, nothing left to do
 
 #: what a run consists of unless tests are named: what depends on the kernel
 DEFAULT = (
-    "tests/test_bpf_budget.py", "tests/packet", "tests/test_unit.py",
+    "tests/test_bpf_budget.py", "tests/packet",
+    "tests/test_unit.py::test_unit[tests/unit/baton-proxy/test_repair]",
     *(f"tests/lab/test_{name}.py" for name in (
         "failover", "fence", "forwarding", "host_agent", "lease", "controller",
         "prober", "recorder", "takeover", "proxy", "netem")),
@@ -62,11 +63,6 @@ class Suite:
     def about(self):
         path = self.dir / "about"
         return json.loads(path.read_text()) if path.exists() else None
-
-    def whole(self):
-        """It was run as a whole, and to its end."""
-        about = self.about()
-        return bool(about and about["whole"])
 
     def write_about(self, whole):
         commit = subprocess.run(
