@@ -12,7 +12,7 @@ from harness.lab import SLOW, Lab, wait_until
 from crowd import KINDS, Crowd, acked
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
-KILLS = int(50 / SLOW)
+KILLS = max(2, int(50 / SLOW))
 BIG = int((20 << 20) / SLOW)  # bytes
 EARLY = BIG // (1 << 16) // 3  # pieces, of which BIG has three times as many
 

@@ -13,7 +13,7 @@ from harness import bpf, layout
 from harness.lab import BPFTOOL, BUILD, SLOW, run
 
 CHUNK = 10_000
-PACKETS = CHUNK * int(100 / SLOW)
+PACKETS = CHUNK * max(1, int(100 / SLOW))
 SEED = 20260101
 WORKERS = 2
 

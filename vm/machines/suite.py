@@ -14,7 +14,8 @@ from .kernels import VM
 TREE = VM.parent
 #: s without a verdict, after which a machine stands still
 STILL = {"kvm": 300, "emulated": 1200}
-#: by how much tests wait longer than on an idle machine
+#: by how much tests wait longer than on an idle machine, unless BATON_SLOW says
+#: (where others are at work as well)
 SLOW = {"kvm": 2, "emulated": 8}
 DEATHS = 5  # after so many the kernel is given up
 FINISHED = 0, 1, 5  # of pytest: good, failures, nothing left to do
@@ -38,6 +39,7 @@ class Suite:
         self.whole_run = tuple(tests) == DEFAULT
         self.inside = [t for t in tests if not t.startswith("vm/")]
         self.outside = [t for t in tests if t.startswith("vm/")]
+        self.slow = float(os.environ.get("BATON_SLOW") or SLOW[self.cpu])
         self.cpus, self.memory = cpus, memory
         self.dir = build / "vm" / kernel.name
         self.file = self.dir / "verdicts"
@@ -88,7 +90,7 @@ class Suite:
         """Tests that boot machines themselves."""
         environment = {**os.environ, "BATON_KERNEL": self.kernel.name,
                        "BATON_BUILD": str(self.build),
-                       "BATON_SLOW": str(SLOW[self.cpu]),
+                       "BATON_SLOW": str(self.slow),
                        "PYTHONDONTWRITEBYTECODE": "1",
                        "PYTHONPATH": str(VM / "guest")}
         progress = Progress(self.kernel.name, say, self.verdicts())
@@ -125,7 +127,7 @@ class Suite:
     def boot(self, verbose, say):
         script = " ".join(map(str, [
             TREE / "vm/guest/suite", TREE, self.build, self.file, self.cpu,
-            SLOW[self.cpu], *self.inside]))
+            self.slow, *self.inside]))
         argv = boot.command(self.kernel, self.cpu == "kvm", self.cpus,
                             self.memory, script, [self.dir],
                             console=verbose)
