@@ -117,7 +117,7 @@ class Proxies(Network):
 
     def control(self, name):
         """The socket on which a host's proxy is asked."""
-        return self.lab.dir / f"{name}-proxy.sock"
+        return self.lab.private / f"{name}-proxy.sock"
 
     def ask_proxy(self, name, *words, **options):
         """What its host's command line is told."""
