@@ -2,6 +2,7 @@
 """A virtual machine that a test drives, and can end in the ways in which
 machines end."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -124,7 +125,8 @@ class Machine:
             self.run("ip", "link", "set", now, "name", device)
 
     def _listen(self):
-        with self.control.makefile("r", encoding="utf-8") as lines:
+        with contextlib.suppress(OSError), \
+                self.control.makefile("r", encoding="utf-8") as lines:
             for line in lines:
                 message = json.loads(line)
                 with self.changed:
@@ -135,7 +137,10 @@ class Machine:
         """A request of which no answer is awaited; its id."""
         number = next(self.serial)
         line = json.dumps({"id": number, "do": do, **fields}) + "\n"
-        self.control.sendall(line.encode())
+        try:
+            self.control.sendall(line.encode())
+        except ConnectionError as e:
+            raise Gone(f"{self.name}: {e}") from None
         return number
 
     def ask(self, do, patience=60, **fields):

@@ -69,6 +69,7 @@ class Machines(Proxies):
         """A dead machine is back, empty, with the programs that its start
         would bring."""
         number = self.hosts[name].number
+        self.proxies.pop(name, None)
         self.lab.again(name)
         host = self.add_host(name, number)
         self.connect_hosts()
