@@ -10,6 +10,7 @@ Hosts send with a TTL of their own, so that the client can count what comes
 from either.
 """
 
+import contextlib
 import json
 import re
 
@@ -19,6 +20,7 @@ from proxies import OWNER, PORT, Proxies, beside
 from network import vip
 
 from .kernels import VM
+from .machine import Gone
 
 WIRES = [
     (("client", "c0"), ("switch", "s0")),
@@ -120,6 +122,15 @@ class Machines(Proxies):
         row, = (r for r in self.ask("stats")["reasons"]
                 if r["reason"] == label)
         return row["packets"]
+
+    def words(self):
+        """What the proxies that are there have said last."""
+        said = []
+        for name, proxy in self.proxies.items():
+            with contextlib.suppress(Gone):
+                said += [f"{name}: {line}"
+                         for line in proxy.output.splitlines()[-40:]]
+        return "\n".join(said)
 
     def role(self):
         return self.owner(OWNER)

@@ -53,9 +53,9 @@ def dies(network, how, clients):
     return before
 
 
-def told_well(told):
+def told_well(network, told):
     wrong = [c for c in told if c["wrong"]]
-    assert not wrong
+    assert not wrong, f"{wrong}\n{network.words()}"
     assert all(c["done"] for c in told), told
 
 
@@ -68,7 +68,7 @@ def test_p5_transfers_outlive_their_machine(network, how):
     clients = network.start_clients()
     before = dies(network, how, clients)
     network.wait_traffic("b")
-    told_well(network.stop_clients(clients))
+    told_well(network, network.stop_clients(clients))
     after = network.role()
     assert after["epoch"] == before["epoch"] + 1
     assert network.resets() == 0
@@ -91,7 +91,7 @@ def test_x5_a_frozen_machine_goes_on_later(network, fence):
                    "it says something", 6 * PATIENCE, 0.2)
         network.wait_traffic("b")
         assert network.from_host("a") == heard
-        told_well(network.stop_clients(clients))
+        told_well(network, network.stop_clients(clients))
     else:
         wait_until(lambda: network.from_host("a") > heard,
                    "it is heard", 6 * PATIENCE, 0.2)
@@ -111,7 +111,7 @@ def test_k8_back_after_it_was_switched_on_again(network):
     network.wait_up("a")
     network.move("a")
     network.wait_traffic("a")
-    told_well(network.stop_clients(clients))
+    told_well(network, network.stop_clients(clients))
     assert network.role()["host"] == "a"
 
 
