@@ -37,9 +37,9 @@ def about(suites):
         if not told["whole"]:
             verdicts += " (not all were run)"
         rows.append((suite.kernel.name, told["kernel"], told["version"],
-                     told["date"], told["commit"], cpu, verdicts))
+                     told["date"], cpu, verdicts))
     return table.markdown(("kernel", "release", "Debian's version", "date",
-                           "tree", "CPUs", "tests"), rows)
+                           "CPUs", "tests"), rows)
 
 
 def listed(results):

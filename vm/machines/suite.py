@@ -67,14 +67,11 @@ class Suite:
         return json.loads(path.read_text()) if path.exists() else None
 
     def write_about(self, whole):
-        commit = subprocess.run(
-            ["git", "-C", TREE, "describe", "--always", "--dirty"],
-            capture_output=True, text=True, check=False).stdout.strip()
         self.dir.mkdir(parents=True, exist_ok=True)
         (self.dir / "about").write_text(json.dumps({
             "kernel": self.kernel.release, "version": self.kernel.version,
             "date": datetime.date.today().isoformat(), "cpu": self.cpu,
-            "commit": commit, "whole": whole}))
+            "whole": whole}))
 
     def run(self, verbose=False, say=print):
         """Until every test has a verdict."""
