@@ -228,9 +228,8 @@ static void check_service(const struct config *c, size_t i, const char *file,
 			     "service %s: policy: an application and committed "
 			     "go together, and neither with anything else",
 			     s->name);
-	if (s->application &&
-	    (s->server.family || s->source.family || s->header ||
-	     s->transparent))
+	if (s->application && (s->server.family || s->source.family ||
+			       s->header || s->transparent))
 		config_error(e, file, s->line,
 			     "service %s: application: expected no server, "
 			     "source, proxy-protocol or transparent besides",
