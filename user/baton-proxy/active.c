@@ -150,14 +150,19 @@ static bool deliver(struct proxy *p, const struct service *service,
 		    struct side *side, const struct segment *s, uint32_t id,
 		    bool wait, bool stored)
 {
+	bool lacks = takeover_lacks(side);
+
 	p->count.unconfirmed += !stored;
 	if (wait && !stored && !may_go(service)) {
 		queue_drop(&p->in, id);
-	} else if (takeover_lacks(side)) {
+	} else if (takeover_asks(side)) {
 		return use_up(p, side, s, id);
-	} else if (wait && stored && p->acked < p->sent) {
+	} else if (lacks && !stored) {
+		queue_drop(&p->in, id); /* its socket is about to be made */
+	} else if (lacks || (wait && stored && p->acked < p->sent)) {
 		p->count.held++;
-		if (queue_wait(&p->in, id, p->sent, may_go(service),
+		/* a kernel that has no socket yet would answer it */
+		if (queue_wait(&p->in, id, p->sent, may_go(service) && !lacks,
 			       side_conn(side), service))
 			queue_drop(&p->in, id);
 	} else {
@@ -375,6 +380,7 @@ static void on_out(void *arg, const struct queued *q)
 void active_release(struct proxy *p, uint64_t sequence)
 {
 	p->acked = sequence;
+	takeover_stored(p); /* packets that have waited go to its sockets */
 	queue_release(&p->in, sequence);
 	queue_release(&p->out, sequence);
 	commits_release(p, sequence);

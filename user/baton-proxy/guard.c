@@ -160,6 +160,7 @@ static bool sync_service(struct service *s)
 		c->synced = true;
 		c->told = 0; /* of this link */
 		commits_sent(p, c);
+		takeover_told(c, p->sent);
 	}
 	return put(s, BATON_LINK_SNAPSHOT_END, (struct message_head){ 0 }, NULL,
 		   0) > 0;

@@ -86,6 +86,7 @@ void probes_start(struct probes *p, struct probe **list, size_t n, uint64_t now)
 		probe->window = probe->track->window;
 		probe->tries = 0;
 		probe->seq = old_byte(probe->track);
+		probe->arrived = track_next_in(probe->track);
 		probe->stamp = probe->track->ts_echo + 1;
 		probe->due = now;
 		probe->until = now + p->rule.deadline;
@@ -224,13 +225,14 @@ static uint16_t scaled_down(const struct track *t, uint32_t window)
 	return window < UINT16_MAX ? window : UINT16_MAX;
 }
 
-/* An acceptable ACK, too, so it tells what has arrived. */
+/* An acceptable ACK, too, so it tells what had arrived. */
 void probe_segment(struct segment *s, const struct probe *probe)
 {
 	static const uint8_t any;
 
 	*s = ours(probe->track, probe->tuple, SEGMENT_ACK);
 	s->seq = probe->seq;
+	s->ack = probe->arrived;
 	s->ts_value = probe->stamp;
 	s->window = scaled_down(probe->track, WINDOW);
 	s->payload = &any;

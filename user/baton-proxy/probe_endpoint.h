@@ -58,6 +58,8 @@ struct probe {
 	uint64_t due, until;
 	uint32_t tries;
 	uint32_t seq; /* of the old byte */
+	uint32_t arrived; /* up to here, when it began: later bytes are not
+			   * acknowledged before the standby has them */
 	uint32_t stamp; /* its timestamp: newer than all that was echoed */
 	bool heard; /* an ACK that may be an answer */
 };

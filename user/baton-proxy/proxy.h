@@ -10,6 +10,7 @@
  *   standby.c   what an owner says on the link: it changes the replica
  *   takeover.c  connections of the replica become sockets
  *   application.c  who serves a service instead of a server
+ *   reset.c     ends whose connection cannot be kept are told
  *   service.c   listening, new connections, roles
  *   control.c   what people ask; show.c: the answers
  */
@@ -242,11 +243,23 @@ void takeover_service(struct service *s);
 /* Does this side wait for the answer to a probe, and is this it? */
 bool takeover_awaits(struct proxy *p, struct side *side,
 		     const struct segment *s);
+/* Is it still to be told where its end is? */
+bool takeover_asks(struct side *side);
 /* Has it no socket yet, for it is being taken over? */
 bool takeover_lacks(struct side *side);
-/* All that came with the answer is stored. False: the connection is gone. */
+/* All that came with the answer is known here; once the standby has it, too, the
+ * socket is made. False: the connection is gone. */
 bool takeover_answer(struct proxy *p, struct side *side);
+/* The standby has stored more, or there is none to wait for. */
+void takeover_stored(struct proxy *p);
+/* It is told once more of all of a connection, up to this sequence. */
+void takeover_told(struct conn *c, uint64_t sequence);
 void takeover_forget(struct proxy *p, struct conn *c);
+
+/* --- reset.c --- */
+/* Tell an end that its connection is over; `seq`: what it expects next, as far as
+ * it is known. */
+void reset_say(struct proxy *p, struct side *side, uint32_t seq);
 
 /* --- readiness.c --- */
 /* Has this node all that it needs to go on with what others play, and its

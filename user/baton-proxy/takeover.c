@@ -21,11 +21,20 @@
 #define SLOWEST 1000000000ULL
 #define BATCH 64 /* segments that are sent together */
 
+#define NOT_KNOWN "an end does not know it"
+
 /* One side, on its way to a socket. */
 struct taken {
 	struct probe probe;
+	bool answered; /* its end has said where it is; what comes later waits */
 	bool done;
 	int fd; /* -1: none is needed */
+
+	/* answered: as it was then */
+	bool over; /* there is nothing more to say */
+	struct track_resume resume;
+	uint64_t told; /* the last sequence by which the standby is told of what
+			* was used up; 0: nothing was */
 
 	/* as the socket was made: what it does not know */
 	uint64_t received; /* of the other end's stream */
@@ -83,32 +92,6 @@ static void send_one(struct proxy *p, const struct segment *s)
 	probe_send(&p->raw, s, 1, &err);
 }
 
-/*
- * An end heeds a RST only where it expects the next byte (RFC 5961, section 3),
- * which only its answer to a probe tells. So a probe follows: with nobody here
- * who knows the connection, the kernel answers the answer with a RST that fits.
- */
-static void say_reset(struct proxy *p, struct side *side,
-		      const struct probe *asked)
-{
-	struct probe probe = { .track = &side->track,
-			       .tuple = &side->tuple,
-			       .seq = side->track.seq_out +
-				      (uint32_t)side->track.acked,
-			       .stamp = side->track.ts_echo + 1 };
-	struct segment s = { .tuple = side->tuple,
-			     .seq = asked->track ? asked->ack
-						 : track_next_out(&side->track),
-			     .ack = track_next_in(&side->track),
-			     .flags = SEGMENT_RST | SEGMENT_ACK };
-
-	send_one(p, &s);
-	if (!track_is_open(&side->track))
-		return;
-	probe_segment(&s, &probe);
-	send_one(p, &s);
-}
-
 /* It cannot be kept: both ends are told honestly. */
 static void give_up(struct proxy *p, struct conn *c, const char *why)
 {
@@ -119,7 +102,10 @@ static void give_up(struct proxy *p, struct conn *c, const char *why)
 	p->count.lost++;
 	for (int i = 0; i < NR_SIDES; i++)
 		if (c->side[i].known && !track_is_over(&c->side[i].track))
-			say_reset(p, &c->side[i], &t->side[i].probe);
+			reset_say(p, &c->side[i],
+				  t->side[i].probe.track
+					  ? t->side[i].probe.ack
+					  : track_next_out(&c->side[i].track));
 	takeover_forget(p, c);
 	guard_gone(&p->service[c->service], c);
 }
@@ -213,49 +199,96 @@ static int make_socket(struct proxy *p, struct side *side,
 		repair_timestamp(fd, &ts);
 	probe_ack_segment(&ack, t, &side->tuple, resume->snd_nxt, ts,
 			  r.rcv_window);
+	ack.ack = resume->rcv_nxt;
 	send_one(p, &ack);
 	return fd;
 }
 
-static void set_done(struct taken *n, const struct track *t)
+static void set_answered(struct taken *n, const struct track *t)
 {
-	n->done = true;
+	n->answered = true;
+	n->over = track_is_over(t);
 	n->received = t->received;
 	n->ended = t->end_in;
+}
+
+/* The socket acknowledges what was used up, so the standby is to have it. */
+static bool is_kept(const struct proxy *p, const struct conn *c,
+		    const struct taken *n)
+{
+	if (!n->told)
+		return true;
+	return c->synced ? p->acked >= n->told
+			 : p->service[c->service].config->on_loss ==
+				   ON_LOSS_GO_ON;
+}
+
+/* What its end has said may be acted upon now. False: the connection is gone. */
+static bool go_on(struct proxy *p, struct side *side)
+{
+	struct conn *c = side_conn(side);
+	struct takeover *t = of(c);
+	struct taken *n = &t->side[side->which];
+
+	if (side->track.reset) {
+		give_up(p, c, NOT_KNOWN);
+		return false;
+	}
+	if (!n->over) {
+		n->fd = n->resume.possible ? make_socket(p, side, &n->resume)
+					   : -1;
+		if (n->fd < 0) {
+			n->fd = -1;
+			give_up(p, c,
+				n->resume.possible ? "it has no socket"
+						   : "what an end has does not "
+						     "fit "
+						     "what is known of it");
+			return false;
+		}
+		n->from = n->resume.from;
+		n->silent = n->resume.silent;
+	}
+	n->done = true;
+	return !t->side[CLIENT].done || !t->side[SERVER].done || finish(p, t);
 }
 
 bool takeover_answer(struct proxy *p, struct side *side)
 {
 	struct conn *c = side_conn(side);
-	struct takeover *t = of(c);
-	struct taken *n = &t->side[side->which];
+	struct taken *n = &of(c)->side[side->which];
 	const struct track *track = &side->track;
 	bool asked = n->probe.track;
-	struct track_resume resume =
-		track_resume(track, &side_other(side)->track,
-			     asked ? n->probe.ack : track_next_out(track),
-			     asked ? n->probe.window : track->window);
 
-	if (track->reset) {
-		give_up(p, c, "an end does not know it");
-		return false;
+	n->resume = track_resume(track, &side_other(side)->track,
+				 asked ? n->probe.ack : track_next_out(track),
+				 asked ? n->probe.window : track->window);
+	n->told = c->synced ? c->told : 0;
+	set_answered(n, track);
+	return (!track->reset && !is_kept(p, c, n)) || go_on(p, side);
+}
+
+void takeover_stored(struct proxy *p)
+{
+	for (struct takeover *t = p->takeovers, *next; t; t = next) {
+		struct conn *c = t->conn;
+		bool there = true;
+
+		next = t->next;
+		for (int i = 0; i < NR_SIDES && there && of(c) == t; i++)
+			if (t->side[i].answered && !t->side[i].done &&
+			    is_kept(p, c, &t->side[i]))
+				there = go_on(p, &c->side[i]);
 	}
-	if (!track_is_over(track)) {
-		n->fd = resume.possible ? make_socket(p, side, &resume) : -1;
-		if (n->fd < 0) {
-			n->fd = -1;
-			give_up(p, c,
-				resume.possible ? "it has no socket"
-						: "what an end has does not "
-						  "fit "
-						  "what is known of it");
-			return false;
-		}
-		n->from = resume.from;
-		n->silent = resume.silent;
-	}
-	set_done(n, track);
-	return !t->side[CLIENT].done || !t->side[SERVER].done || finish(p, t);
+}
+
+void takeover_told(struct conn *c, uint64_t sequence)
+{
+	struct takeover *t = of(c);
+
+	for (int i = 0; t && i < NR_SIDES; i++)
+		if (t->side[i].told)
+			t->side[i].told = sequence;
 }
 
 bool takeover_awaits(struct proxy *p, struct side *side,
@@ -264,13 +297,20 @@ bool takeover_awaits(struct proxy *p, struct side *side,
 	struct takeover *t = of(side_conn(side));
 	struct taken *n = t ? &t->side[side->which] : NULL;
 
-	if (!n || n->done)
+	if (!n || n->answered)
 		return false;
 	if (side->track.reset)
 		return true;
 	if (!n->probe.track) /* half-open: it has our SYN-ACK now */
 		return track_is_open(&side->track) && s->flags & SEGMENT_ACK;
 	return probe_in(&p->probes, &n->probe, s);
+}
+
+bool takeover_asks(struct side *side)
+{
+	const struct takeover *t = of(side_conn(side));
+
+	return t && !t->side[side->which].answered;
 }
 
 bool takeover_lacks(struct side *side)
@@ -327,7 +367,8 @@ static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
 
 		n->fd = -1;
 		if (!s->known || track_is_over(&s->track)) {
-			set_done(n, &s->track);
+			set_answered(n, &s->track);
+			n->done = true;
 		} else if (track_is_open(&s->track)) {
 			n->probe.track = &s->track;
 			n->probe.tuple = &s->tuple;
@@ -349,7 +390,7 @@ static bool settle(struct proxy *p, struct probe *probe)
 	if (probe->state == PROBE_ANSWERED)
 		return takeover_answer(p, side);
 	give_up(p, side_conn(side),
-		probe->state == PROBE_GONE ? "an end does not know it"
+		probe->state == PROBE_GONE ? NOT_KNOWN
 					   : "an end does not answer");
 	return false;
 }
@@ -429,7 +470,7 @@ static void on_tick(uv_timer_t *timer)
 
 	for (struct takeover *t = p->takeovers, *next; t; t = next) {
 		next = t->next;
-		if (!t->due || t->due > now || t->side[CLIENT].done)
+		if (!t->due || t->due > now || t->side[CLIENT].answered)
 			continue;
 		if (t->until > now)
 			say_syn_ack(p, t, now);
@@ -437,6 +478,7 @@ static void on_tick(uv_timer_t *timer)
 			give_up(p, t->conn, "its client does not answer");
 	}
 	send_probes(p, now);
+	takeover_stored(p); /* it may have been lost since */
 	active_tick(p, now);
 	guard_tick(p, now);
 }
