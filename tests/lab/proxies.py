@@ -239,6 +239,16 @@ class Proxies(Network):
             self.wait_protected(active, standby)
         return moves
 
+    def move_there_and_back(self, moves, seed=1, active="a", standby="b"):
+        """Move the owner while both live, at any moment once it is protected."""
+        choice = random.Random(seed)
+        for _ in range(moves):
+            time.sleep(choice.uniform(0, PAUSE))
+            self.expect(standby, active)
+            self.move(standby)
+            active, standby = standby, active
+            self.wait_protected(active, standby)
+
     def try_connect(self, patience=0.5, family=4):
         """A connection, soon or not at all (TimeoutError)."""
         s = self.socket(family, socket.SOCK_STREAM)

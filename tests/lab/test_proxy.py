@@ -244,6 +244,20 @@ def test_p5_kills(network):
     assert [network.report(n)["unproven"] for n in ("a", "b")] == [0, 0]
 
 
+def test_p5_live_moves(network):
+    """The same, but nobody dies; and whoever is asked proves what it has."""
+    network.start_proxies()
+    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
+              for f in (4, 6)]
+    network.move_there_and_back(KILLS)
+    told = [c for crowd in crowds for c in crowd.stop()]
+    assert not [c["wrong"] for c in told if c["wrong"]]
+    assert all(c["done"] for c in told)
+    counted = [network.report(n) for n in ("a", "b")]
+    assert sum(c["proven"] for c in counted)
+    assert [c["unkept"] + c["lost"] for c in counted] == [0, 0]
+
+
 def test_p5_without_the_gate(network):
     """The same, but what the kernel of a dead proxy says is let out."""
     network.start_proxies()
