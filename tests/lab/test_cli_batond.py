@@ -58,7 +58,7 @@ def test_k5_plan(baton):
 
 
 @pytest.mark.parametrize("words, missing", [
-    ("service show", ()),
+    ("service show", ("BACK-OF",)),
     ("owner show", ("MOVED", "STANDBYS", "HELD")),
     # nothing is known of a host that is not probed
     ("host show", ("WORD", "RTT", "LOST", "DETECT", "ANSWERED", "BARRED",

@@ -8,7 +8,7 @@
 static const struct show_column service_columns[] = {
 	{ "SERVICE", "name" },		{ "VIP", "vip" },
 	{ "PROTOCOL", "protocol" },	{ "PORT", "port" },
-	{ "AFFINITY", "affinity" },	{ "BACK OF", "back_of" },
+	{ "AFFINITY", "affinity" },	{ "BACK-OF", "back_of" },
 	{ "IN", "traffic.in.packets" }, { "OUT", "traffic.out.packets" },
 	{ "OWNERS", "owners" },
 };

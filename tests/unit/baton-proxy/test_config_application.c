@@ -51,7 +51,7 @@ static void test_wrong(void **state)
 {
 	const char *together = "policy: an application and committed go "
 			       "together";
-	const char *besides = "application: expected no server, no source";
+	const char *besides = "application: expected no server, source";
 
 	(void)state;
 	assert_read(SERVICE("application: /run/baton/a.sock"), together);
@@ -61,6 +61,7 @@ static void test_wrong(void **state)
 	assert_read(SERVICE("policy: stored"), "server");
 	assert_read(SERVICE(APPLICATION ", " SERVER), besides);
 	assert_read(SERVICE(APPLICATION ", proxy-protocol: v1"), besides);
+	assert_read(SERVICE(APPLICATION ", transparent: yes"), besides);
 	assert_read(SERVICE("application: a.sock, policy: committed"), "starts "
 								       "with "
 								       "/");
