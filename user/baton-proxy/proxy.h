@@ -239,6 +239,8 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 
 /* --- takeover.c --- */
 void takeover_open(struct proxy *p);
+/* Before the standby is told what there is: what cannot go on as it is. */
+void takeover_prepare(struct service *s);
 void takeover_service(struct service *s);
 /* Does this side wait for the answer to a probe, and is this it? */
 bool takeover_awaits(struct proxy *p, struct side *side,

@@ -336,6 +336,7 @@ void service_begin(struct service *s)
 	if (!s->fresh)
 		return;
 	s->fresh = false;
+	takeover_prepare(s);
 	guard_service(s); /* before anything is said */
 	takeover_service(s);
 	active_begin(s);
@@ -365,6 +366,8 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 	/* Whoever has stood by takes over what it has; whoever has just been
 	 * started asks. */
 	s->fresh = plays && p->starting && p->config->nr_peers;
+	if (plays && !s->fresh)
+		takeover_prepare(s);
 	guard_role(s); /* before anything is said */
 	if (plays && !s->fresh) {
 		takeover_service(s);

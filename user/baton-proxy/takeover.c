@@ -335,23 +335,36 @@ static void say_syn_ack(struct proxy *p, struct takeover *t, uint64_t now)
 	t->due = now + t->interval;
 }
 
+void takeover_prepare(struct service *s)
+{
+	struct replica *r = &s->proxy->replica;
+
+	for (struct conn *c = r->conns[s->index], *next; c; c = next) {
+		struct side *server = &c->side[SERVER];
+
+		next = c->next;
+		if (c->takeover || c->relay)
+			continue;
+		/* A SYN alone: the client repeats it. A server that was not
+		 * reached is, by another connection. */
+		if (!c->side[CLIENT].track.opened_out)
+			replica_remove(r, c);
+		else if (server->known && !track_is_open(&server->track))
+			replica_unpair(r, c);
+	}
+}
+
 /* Its sides that are to be asked are added to the list. */
 static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
 		    uint64_t now)
 {
 	struct takeover *t = calloc(1, sizeof(*t));
-	struct side *server = &c->side[SERVER];
 	size_t nr = 0;
 
-	/* A SYN alone: the client repeats it. A server that was not reached
-	 * is, by another connection. */
-	if (!t || !c->side[CLIENT].track.opened_out) {
-		free(t);
-		replica_remove(&p->replica, c);
+	if (!t) {
+		guard_gone(&p->service[c->service], c);
 		return 0;
 	}
-	if (server->known && !track_is_open(&server->track))
-		replica_unpair(&p->replica, c);
 	t->conn = c;
 	t->until = now + p->probes.rule.deadline;
 	t->next = p->takeovers;
