@@ -229,6 +229,14 @@ class Crowd:
         return told
 
 
+def assert_went_on(*crowds):
+    """Let every transfer end: none was reset, wrong or hung, each was done."""
+    told = [c for crowd in crowds for c in crowd.stop()]
+    wrong = [c["wrong"] for c in told if c["wrong"]]
+    assert not wrong, wrong
+    assert all(c["done"] for c in told), told
+
+
 def stall(connection, at):
     """How long after this moment the connection made no progress, in s."""
     for begin, end in connection["pauses"]:

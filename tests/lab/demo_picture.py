@@ -91,13 +91,13 @@ def draw_requests(axes, scenario):
     axes.set_xlabel("ms since the failure")
 
 
-def legend(figure, rows):
+def legend(figure, rows, columns=4):
     """One for the picture: each label once."""
     known = {}
     for axes in rows:
         for handle, label in zip(*axes.get_legend_handles_labels()):
             known.setdefault(label, handle)
-    figure.legend(known.values(), known.keys(), loc="lower center", ncol=4,
+    figure.legend(known.values(), known.keys(), loc="lower center", ncol=columns,
                   fontsize=9, frameon=False)
 
 

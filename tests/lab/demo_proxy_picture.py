@@ -2,7 +2,7 @@
 """The connections through the proxies, as a picture: how far each one has
 come, all the time; and each fault closely, with the stalls."""
 
-from demo_picture import DEAD, STORE, plt
+from demo_picture import DEAD, STORE, legend, plt
 from demo_timeline import MS
 
 SECOND = 1_000_000_000
@@ -87,16 +87,6 @@ def draw_strike(axes, strike, streams):
     axes.set_xlabel("ms since the fault")
 
 
-def legend(figure, every):
-    """One for the picture: each label once."""
-    known = {}
-    for axes in every:
-        for handle, label in zip(*axes.get_legend_handles_labels()):
-            known.setdefault(label, handle)
-    figure.legend(known.values(), known.keys(), loc="lower center", ncol=6,
-                  fontsize=9, frameon=False)
-
-
 def draw(course, directory):
     """demo-proxy.svg and .png; nothing if there is nothing to show."""
     streams = [s for s in course.streams if s.points]
@@ -118,7 +108,7 @@ def draw(course, directory):
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle("Connections through baton-proxy go on when the proxy or "
                     "its host is gone", fontsize=14)
-    legend(figure, (top, *below))
+    legend(figure, (top, *below), columns=6)
     figure.tight_layout(rect=(0, 0.08, 1, 0.98))
     for name in "demo-proxy.svg", "demo-proxy.png":
         figure.savefig(directory / name, dpi=130)

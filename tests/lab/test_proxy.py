@@ -9,7 +9,7 @@ import pytest
 
 from harness.lab import SLOW, Lab, wait_until
 
-from crowd import KINDS, Crowd, acked
+from crowd import KINDS, Crowd, acked, assert_went_on
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
 KILLS = max(2, int(50 / SLOW))
@@ -237,9 +237,7 @@ def test_p5_kills(network):
     crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
               for f in (4, 6)]
     network.kill_and_return(KILLS)
-    told = [c for crowd in crowds for c in crowd.stop()]
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(*crowds)
     # nobody is called a liar who is none
     assert [network.report(n)["unproven"] for n in ("a", "b")] == [0, 0]
 
@@ -250,9 +248,7 @@ def test_p5_live_moves(network):
     crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
               for f in (4, 6)]
     network.move_there_and_back(KILLS)
-    told = [c for crowd in crowds for c in crowd.stop()]
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(*crowds)
     counted = [network.report(n) for n in ("a", "b")]
     assert sum(c["proven"] for c in counted)
     assert [c["unkept"] + c["lost"] for c in counted] == [0, 0]

@@ -7,7 +7,7 @@ import pytest
 
 from harness.lab import Control, Lab, wait_until
 
-from crowd import KINDS, Crowd
+from crowd import KINDS, Crowd, assert_went_on
 from proxies import OWNER, Proxies, Stream
 from test_control_doc import compare, described
 
@@ -100,9 +100,7 @@ def test_drain(network):
         wait_until(lambda: network.show("host")[active]["word"] == "up",
                    "the word is taken back")
         network.wait_protected(other, active)
-    told = crowd.stop()
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(crowd)
 
 
 def test_drain_is_refused_without_a_standby(network):

@@ -8,7 +8,7 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd
+from crowd import KINDS, Crowd, assert_went_on
 from proxies import APPLICATION, OWNER, Proxies
 
 
@@ -38,9 +38,7 @@ def test_k6_the_owner_moves(network, blow):
     if blow == signal.SIGSTOP:  # what it says late, nobody hears
         network.proxies["a"].popen.send_signal(signal.SIGCONT)
         network.wait_protected("b", "a")
-    told = crowd.stop()
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(crowd)
 
 
 def test_k6_ablation_nobody_watches():

@@ -9,7 +9,7 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd
+from crowd import KINDS, Crowd, assert_went_on
 from proxies import APPLICATION, OWNER, Proxies, Stream
 
 CYCLES = 50
@@ -73,9 +73,7 @@ def test_k8_kill_and_return(network):
             network.start_proxy("a")
         wait_until(lambda: is_at(network, "a"), "a has all of it again")
         network.wait_protected("a", "b")
-    told = [c for crowd in crowds for c in crowd.stop()]
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(*crowds)
     returns = [e for e in network.events("move") if e["to"] == "a"]
     assert len(returns) == CYCLES
     assert {e["cause"] for e in returns} == {"failback, its home is ready"}

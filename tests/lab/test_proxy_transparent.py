@@ -15,7 +15,7 @@ import pytest
 
 from harness.lab import BUILD, PATIENCE, Lab, wait_until
 
-from crowd import KINDS, Crowd, acked
+from crowd import KINDS, Crowd, acked, assert_went_on
 from network import FAMILY, near
 from proxies import FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed
 
@@ -177,9 +177,7 @@ def test_p5_kills(network):
     crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
               for f in (4, 6)]
     network.kill_and_return(KILLS)
-    told = [c for crowd in crowds for c in crowd.stop()]
-    assert not [c["wrong"] for c in told if c["wrong"]]
-    assert all(c["done"] for c in told)
+    assert_went_on(*crowds)
 
 
 # --- the fence ------------------------------------------------------------------

@@ -10,25 +10,13 @@
 #include "baton/host.h"
 #include "baton/probe.h"
 #include "lib/yaml.h"
+#include "lib/yaml_checks.h"
 
 #define MAX_INTERFACES 64
 #define MAX_WORDS 64 /* of a command */
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
-
-static const char *check_path(const void *value)
-{
-	const char *path = *(char *const *)value;
-
-	return *path == '/' ? NULL : "a path that starts with /";
-}
-
-static const char *check_unicast(const void *value)
-{
-	return addr_is_unicast(value) ? NULL
-				      : "the unicast address of one machine";
-}
 
 static bool is_connected(const void *object)
 {
@@ -68,7 +56,7 @@ static const struct yaml_schema interface_schema = {
 
 static const struct yaml_field address_fields[] = {
 	YAML_FIELD(struct config_address, addr, "address", ADDRESS,
-		   .required = true, .check = check_unicast),
+		   .required = true, .check = yaml_check_unicast),
 	{ 0 },
 };
 
@@ -133,11 +121,11 @@ static const struct yaml_field application_fields[] = {
 	FIELD(address, "address", ADDRESS, .needed = is_connected),
 	FIELD(port, "port", INT, .min = 1, .max = 65535,
 	      .needed = is_connected),
-	FIELD(path, "path", STRING, .unset = "/", .check = check_path),
+	FIELD(path, "path", STRING, .unset = "/", .check = yaml_check_path),
 	FIELD(status, "status", INT, .min = 100, .max = 599),
 	YAML_LIST(struct config_application, command, nr_command, "command",
 		  &word_schema, .max = MAX_WORDS),
-	FIELD(pidfile, "pidfile", STRING, .check = check_path,
+	FIELD(pidfile, "pidfile", STRING, .check = yaml_check_path,
 	      .needed = is_process),
 	FIELD(user, "user", STRING),
 	FIELD(limit_ms, "limit", DURATION, .unit = YAML_MS, .required = true,
@@ -168,8 +156,8 @@ static const struct yaml_field root_fields[] = {
 		  &interface_schema, .max = MAX_INTERFACES),
 	FIELD(mode, "mode", ENUM, .unset = "auto", .words = mode_words),
 	FIELD(bpffs, "bpffs", STRING, .unset = "/sys/fs/bpf/baton-host",
-	      .check = check_path),
-	FIELD(probe_key, "probe_key", STRING, .check = check_path),
+	      .check = yaml_check_path),
+	FIELD(probe_key, "probe_key", STRING, .check = yaml_check_path),
 	FIELD(probe_port, "probe_port", INT, .unset = TEXT(BATON_PROBE_PORT),
 	      .min = 1, .max = 65535),
 	FIELD(gue_port, "gue_port", INT, .unset = TEXT(BATON_GUE_PORT),
@@ -188,7 +176,7 @@ static const struct yaml_field root_fields[] = {
 		  .max = MAX_INTERFACES),
 	FIELD(leave_on_exit, "leave_on_exit", BOOL),
 	FIELD(heartbeats, "heartbeats", STRING,
-	      .unset = BATON_HEARTBEAT_SOCKET, .check = check_path),
+	      .unset = BATON_HEARTBEAT_SOCKET, .check = yaml_check_path),
 	YAML_LIST(struct config, applications, nr_applications, "applications",
 		  &application_schema, .max = BATON_PROBE_APPS),
 	{ 0 },

@@ -7,22 +7,10 @@
 #include "baton/heartbeat.h"
 #include "baton/probe.h"
 #include "lib/yaml.h"
+#include "lib/yaml_checks.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
-
-static const char *check_path(const void *value)
-{
-	const char *path = *(char *const *)value;
-
-	return *path == '/' ? NULL : "a path that starts with /";
-}
-
-static const char *check_unicast(const void *value)
-{
-	return addr_is_unicast(value) ? NULL
-				      : "the unicast address of one machine";
-}
 
 static bool is_protected(const void *object)
 {
@@ -78,19 +66,19 @@ static const struct yaml_word on_loss_words[] = {
 	YAML_FIELD(struct config_service, member_, key_, type_, __VA_ARGS__)
 static const struct yaml_field service_fields[] = {
 	SERVICE(name, "name", NAME, .required = true),
-	SERVICE(vip, "vip", ADDRESS, .required = true, .check = check_unicast),
+	SERVICE(vip, "vip", ADDRESS, .required = true, .check = yaml_check_unicast),
 	SERVICE(port, "port", INT, .required = true, .min = 1, .max = 65535),
-	SERVICE(application, "application", STRING, .check = check_path),
+	SERVICE(application, "application", STRING, .check = yaml_check_path),
 	SERVICE(user, "user", STRING),
 	SERVICE(server, "server", ADDRESS, .needed = has_server,
-		.check = check_unicast),
+		.check = yaml_check_unicast),
 	SERVICE(server_port, "server_port", INT, .needed = has_server,
 		.min = 1, .max = 65535),
 	SERVICE(policy, "policy", ENUM, .unset = "stored",
 		.words = policy_words),
 	SERVICE(owner, "owner", NAME, .needed = is_protected),
 	SERVICE(source, "source", ADDRESS, .needed = needs_source,
-		.check = check_unicast),
+		.check = yaml_check_unicast),
 	SERVICE(transparent, "transparent", BOOL),
 	SERVICE(on_loss, "on_standby_loss", ENUM, .unset = "go-on",
 		.words = on_loss_words),
@@ -113,7 +101,7 @@ static const struct yaml_field peer_fields[] = {
 	PEER(name, "name", NAME, .required = true),
 	PEER(key, "key", STRING, .required = true),
 	PEER(address, "address", ADDRESS, .required = true,
-	     .check = check_unicast),
+	     .check = yaml_check_unicast),
 	PEER(port, "port", INT, .unset = "7792", .min = 1, .max = 65535),
 	{ 0 },
 };
@@ -128,14 +116,14 @@ static const struct yaml_schema peer_schema = {
 	YAML_FIELD(struct config, member_, key_, type_, __VA_ARGS__)
 static const struct yaml_field proxy_fields[] = {
 	PROXY(node, "node", NAME, .required = true),
-	PROXY(key, "key", STRING, .needed = has_peers, .check = check_path),
+	PROXY(key, "key", STRING, .needed = has_peers, .check = yaml_check_path),
 	PROXY(agent, "agent", STRING, .unset = "/sys/fs/bpf/baton-host",
-	      .check = check_path),
+	      .check = yaml_check_path),
 	PROXY(application, "application", STRING),
 	PROXY(heartbeats, "heartbeats", STRING,
-	      .unset = BATON_HEARTBEAT_SOCKET, .check = check_path),
+	      .unset = BATON_HEARTBEAT_SOCKET, .check = yaml_check_path),
 	PROXY(control, "control", STRING, .unset = "/run/baton/proxy.sock",
-	      .check = check_path),
+	      .check = yaml_check_path),
 	PROXY(address, "address", ADDRESS, .needed = has_peers),
 	PROXY(port, "link_port", INT, .unset = "7792", .min = 1, .max = 65535),
 	PROXY(silent, "link_timeout", DURATION, .unset = "2s", .unit = YAML_MS,

@@ -188,14 +188,6 @@ static bool is_failover(const struct note *n)
 	return n->kind == NOTE_MOVE && move_is_automatic(n->move.cause);
 }
 
-static bool has_recorded(const struct recorder *r)
-{
-	for (uint32_t i = 0; i < r->cpus; i++)
-		if (__atomic_load_n(&r->ring[i].next, __ATOMIC_RELAXED))
-			return true;
-	return false;
-}
-
 char *captures_begin(struct batond *b, const struct note *notes, uint32_t n)
 {
 	struct captures *c = &b->captures;
@@ -203,7 +195,7 @@ char *captures_begin(struct batond *b, const struct note *notes, uint32_t n)
 	char *path;
 
 	if (!b->config.captures || !c->directory || c->writing == WRITING_MAX ||
-	    !has_recorded(&b->replay.recorder))
+	    !recorder_has_any(&b->replay.recorder))
 		return NULL;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!is_failover(&notes[i]))

@@ -8,6 +8,7 @@
 
 #include "baton/probe.h"
 #include "config.h"
+#include "lib/yaml_checks.h"
 
 #define FLOWS_MIN 1024
 #define FLOWS_MAX (64 << 20)
@@ -38,19 +39,12 @@ static const char *check_ring(const void *value)
 	return NULL;
 }
 
-static const char *check_path(const void *value)
-{
-	const char *path = *(char *const *)value;
-
-	return *path == '/' ? NULL : "a path that starts with /";
-}
-
 static const char *check_socket(const void *value)
 {
 	if (strlen(*(char *const *)value) >=
 	    sizeof(((struct sockaddr_un *)0)->sun_path))
 		return "a path of at most 107 characters, as sockets have";
-	return check_path(value);
+	return yaml_check_path(value);
 }
 
 /* An address of one machine, reachable from others */
@@ -187,11 +181,11 @@ static const struct yaml_word affinity_words[] = {
 #define OBJECT config
 static const struct yaml_field switch_fields[] = {
 	FIELD(bpffs, "bpffs", STRING, .unset = "/sys/fs/bpf/baton",
-	      .check = check_path),
+	      .check = yaml_check_path),
 	FIELD(control, "control", STRING, .unset = "/run/baton/batond.sock",
 	      .check = check_socket),
 	FIELD(state, "state", STRING, .unset = "/var/lib/baton",
-	      .check = check_path),
+	      .check = yaml_check_path),
 	FIELD(flows4, "flows", INT, .unset = "4000000",
 	      .min = FLOWS_MIN, .max = FLOWS_MAX),
 	FIELD(flows6, "flows6", INT, .unset = "1000000",
@@ -200,7 +194,7 @@ static const struct yaml_field switch_fields[] = {
 	      .min = RING_MIN, .max = RING_MAX, .check = check_ring),
 	FIELD(record_packets, "recorder_packets", INT, .unset = "8192",
 	      .min = RECORDS_MIN, .max = RECORDS_MAX),
-	FIELD(standby_hook, "standby_hook", STRING, .check = check_path),
+	FIELD(standby_hook, "standby_hook", STRING, .check = yaml_check_path),
 	FIELD(standby_hook_after_ms, "standby_hook_after", DURATION,
 	      .unset = "5s", .unit = YAML_MS, .max = 24 * 3600 * 1000),
 	FIELD(captures, "captures", INT, .unset = "16", .max = 10000),
@@ -210,7 +204,7 @@ static const struct yaml_field switch_fields[] = {
 	FIELD(address6, "address6", ADDRESS, .check = check_unicast6),
 	FIELD(icmp_per_second, "icmp_rate", INT, .unset = "1000",
 	      .max = 1000000),
-	FIELD(probe_key_file, "probe_key", STRING, .check = check_path),
+	FIELD(probe_key_file, "probe_key", STRING, .check = yaml_check_path),
 	FIELD(probe_port, "probe_port", INT, .unset = TEXT(BATON_PROBE_PORT),
 	      .min = 1, .max = UINT16_MAX),
 	{ 0 },
@@ -229,7 +223,7 @@ static const struct yaml_field port_fields[] = {
 static const struct yaml_field bfd_auth_fields[] = {
 	FIELD(auth.type, "type", ENUM, .words = auth_words, .required = true),
 	FIELD(auth.id, "id", INT, .max = UINT8_MAX),
-	FIELD(auth.key_file, "key_file", STRING, .check = check_path),
+	FIELD(auth.key_file, "key_file", STRING, .check = yaml_check_path),
 	{ 0 },
 };
 

@@ -88,12 +88,7 @@ void replay_close(struct replay *r)
 /* Is there anything to send, and a way to? */
 static bool has_recorded(const struct replay *r)
 {
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < r->recorder.cpus; i++)
-		n |= __atomic_load_n(&r->recorder.ring[i].next,
-				     __ATOMIC_RELAXED);
-	return n && r->socket >= 0;
+	return r->socket >= 0 && recorder_has_any(&r->recorder);
 }
 
 static uint64_t coarse_now(void)

@@ -48,6 +48,14 @@ static size_t read_ring(const struct recorder *r, uint32_t cpu,
 	return found - stale;
 }
 
+bool recorder_has_any(const struct recorder *r)
+{
+	for (uint32_t i = 0; i < r->cpus; i++)
+		if (__atomic_load_n(&r->ring[i].next, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 size_t recorder_read(const struct recorder *r, const uint16_t *wanted,
 		     struct recorded *to)
 {

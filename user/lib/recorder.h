@@ -6,6 +6,7 @@
 #ifndef LIB_RECORDER_H
 #define LIB_RECORDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ struct recorded {
 int recorder_open(struct recorder *r, const char *dir,
 		  char error[PINNED_ERROR]);
 void recorder_close(struct recorder *r);
+
+/* Has it ever recorded anything? */
+bool recorder_has_any(const struct recorder *r);
 
 /*
  * Copy the records of the owners for which `wanted` (by owner id) is not 0, of
