@@ -30,6 +30,15 @@ def pytest_collection_modifyitems(items):
                 "asserts times, and this machine's CPUs are emulated"))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With a failed test comes what is to be seen of its labs: a failure that
+    cannot be made to happen again is to explain itself."""
+    report = (yield).get_result()
+    if report.when == "call" and report.failed:
+        report.sections += lab_module.Lab.all_say()
+
+
 @pytest.fixture(scope="module")
 def lab(request):
     """A lab that the tests of a module share."""

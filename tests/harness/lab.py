@@ -39,6 +39,9 @@ BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 SLOW = float(os.environ.get("BATON_SLOW", 1))
 PATIENCE = 10 * SLOW  # seconds for what takes none on an idle machine
 
+LAST_WORDS = 15  # lines of a program's output, where a test has failed
+SOCKETS_MAX = 4000  # characters of what ss(8) says, there
+
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -247,15 +250,18 @@ class Batond(Process):
 
 class Lab:
     _serial = itertools.count(1)
+    _entered = []
 
     def __init__(self, name="lab"):
         self.name = f"baton-{os.getpid()}-{next(Lab._serial)}-{name}"
         self._stack = contextlib.ExitStack()
         self._logs = itertools.count(1)
         self.dir = None
+        self.namespaces, self.processes = [], []
 
     def __enter__(self):
         self._stack.__enter__()
+        self._among(Lab._entered, self)
         try:
             self.dir = Path(tempfile.mkdtemp(prefix=self.name + "-"))
             self._stack.callback(shutil.rmtree, self.dir)
@@ -287,6 +293,28 @@ class Lab:
         self.defer(lambda: shutil.copytree(
             self.dir, directory, ignore=passed_over, dirs_exist_ok=True))
 
+    def _among(self, things, one):
+        """It is one of them, until the lab is left."""
+        things.append(one)
+        self.defer(things.remove, one)
+
+    @staticmethod
+    def all_say():
+        """(whose, text): what is to be seen of all labs, now."""
+        return [said for lab in Lab._entered for said in lab._says()]
+
+    def _says(self):
+        """The last words of its programs, and where its connections are."""
+        for process in self.processes:
+            words = "\n".join(process.output.splitlines()[-LAST_WORDS:])
+            if words:
+                state = "" if process.alive() else ", ended"
+                yield f"{process.log.name}{state}", words
+        for ns in self.namespaces:
+            sockets = ns.run("ss", "-Htino", check=False).stdout
+            if sockets:
+                yield f"sockets in {ns.name}", sockets[:SOCKETS_MAX]
+
     # --- what a network is made of ---
 
     def netns(self, name):
@@ -294,6 +322,7 @@ class Lab:
         they are there: duplicates would be of our own making."""
         ns = Netns(f"{self.name}-{name}")
         self.defer(ns.remove)
+        self._among(self.namespaces, ns)
         ns.sysctl(net__ipv6__conf__default__accept_dad=0,
                   net__ipv6__conf__default__dad_transmits=0)
         ns.ip("link", "set", "lo", "up")
@@ -338,6 +367,7 @@ class Lab:
             argv = ns.argv(*argv)
         process = kind(argv, log, **options)
         self.defer(process.destroy)
+        self._among(self.processes, process)
         return process
 
     def batond(self, ns, config, name="batond", pins=None, ready=True):
