@@ -2,6 +2,7 @@
 """Rows P1 to P5: connections through baton-proxy, and what becomes of them when
 it dies."""
 
+import re
 import signal
 import socket
 
@@ -172,6 +173,20 @@ def test_p5_in_the_middle(network, family, what, fault):
     getattr(s, what)(BIG, step=step)
     s.echo(1)
     assert network.owner(OWNER)["host"] == "b"
+
+
+@families
+def test_p5_whole_segments(network, family):
+    """The new owner's are as long as those of the old one."""
+    network.start_proxies()
+    s = Stream(network, family)
+    killed(network)
+    s.echo(1)
+    s.echo(2)
+    said = network.hosts["b"].ns.run("ss", "-Htin", "state",
+                                     "established").stdout
+    lengths = [int(n) for n in re.findall(r"\bmss:(\d+)", said)]
+    assert len(lengths) == 2 and min(lengths) > 1400
 
 
 def test_p5_half_closed(network):

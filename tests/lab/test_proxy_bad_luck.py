@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab import Lab, wait_until
+from harness.lab import PATIENCE, Lab, wait_until
 
 from crowd import KINDS, Crowd
 from network import CLIENT, vip
 from origin import reset_at_close
-from proxies import ORIGIN, OWNER, SOURCE, Proxies, Stream
+from proxies import ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream
 
 TCP_REPAIR = 19
 TIMEOUT = 2  # s: takeover-timeout
@@ -299,3 +299,25 @@ def test_p5_address_that_is_missing(network):
     assert report["lost"] == 3 and report["taken_over"] == 3
     assert report["web4"]["connections"] == 0
     assert report["web6"]["connections"] == 3
+
+
+def test_p5_just_connected(network):
+    """Moves while connections begin: what only the kernel of the host before
+    knows of them yet is not in the way when they come back."""
+    network.start_proxies()
+    choice, begun = random.Random(1), []
+    active, standby = "a", "b"
+    for _ in range(MOVES):
+        for _ in range(4):
+            s = network.socket(4, socket.SOCK_STREAM)
+            s.setblocking(False)
+            s.connect_ex((vip(4), PORT))
+            begun.append(s)
+        time.sleep(choice.uniform(0, 0.003))
+        network.expect(standby, active)
+        network.move(standby)
+        active, standby = standby, active
+        network.wait_protected(active, standby)
+        for s in begun:
+            s.settimeout(PATIENCE)
+            Stream(network, connection=s).echo(1)

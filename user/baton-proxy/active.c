@@ -138,35 +138,35 @@ static bool must_wait(const struct service *service, const struct segment *s,
 /* There is no socket for it yet; what it brought is known now. It may be the
  * answer that the takeover waits for. False: the connection is gone. */
 static bool use_up(struct proxy *p, struct side *side, const struct segment *s,
-		   uint32_t id)
+		   const struct queued *q)
 {
-	queue_drop(&p->in, id);
+	queue_drop(&p->in, q->id);
 	return !takeover_awaits(p, side, s) || takeover_answer(p, side);
 }
 
 /* A segment that the replica knows now. `stored`: the standby will, when it has
  * confirmed what was sent. False: the connection is gone. */
 static bool deliver(struct proxy *p, const struct service *service,
-		    struct side *side, const struct segment *s, uint32_t id,
-		    bool wait, bool stored)
+		    struct side *side, const struct segment *s,
+		    const struct queued *q, bool wait, bool stored)
 {
 	bool lacks = takeover_lacks(side);
 
 	p->count.unconfirmed += !stored;
 	if (wait && !stored && !may_go(service)) {
-		queue_drop(&p->in, id);
+		queue_drop(&p->in, q->id);
 	} else if (takeover_asks(side)) {
-		return use_up(p, side, s, id);
+		return use_up(p, side, s, q);
 	} else if (lacks && !stored) {
-		queue_drop(&p->in, id); /* its socket is about to be made */
+		queue_drop(&p->in, q->id); /* its socket is about to be made */
 	} else if (lacks || (wait && stored && p->acked < p->sent)) {
 		p->count.held++;
 		/* a kernel that has no socket yet would answer it */
-		if (queue_wait(&p->in, id, p->sent, may_go(service) && !lacks,
+		if (queue_wait(&p->in, q, p->sent, may_go(service) && !lacks,
 			       side_conn(side), service))
-			queue_drop(&p->in, id);
+			queue_drop(&p->in, q->id);
 	} else {
-		queue_accept(&p->in, id);
+		queue_accept(&p->in, q);
 	}
 	return true;
 }
@@ -195,18 +195,30 @@ static bool may_keep(const struct proxy *p, const struct side *side,
 /* It goes on, but nowhere else: to drop what it brings until others need less
  * would make its sender wait for ever longer. */
 static void unprotect(struct proxy *p, struct service *service, struct conn *c,
-		      uint32_t id)
+		      const struct queued *q)
 {
 	p->count.no_memory++;
 	guard_gone(service, c);
 	/* behind what it has brought before */
 	if (p->acked >= p->sent ||
-	    queue_wait(&p->in, id, p->sent, true, NULL, service))
-		queue_accept(&p->in, id);
+	    queue_wait(&p->in, q, p->sent, true, NULL, service))
+		queue_accept(&p->in, q);
+}
+
+/* The kernel of a new owner is told of no more than it knows of. */
+static void catch_up(struct proxy *p, struct side *side,
+		     const struct segment *s, struct queued *q)
+{
+	uint32_t sent;
+
+	if (!takeover_behind(side, &sent))
+		return;
+	q->changed = clamp_in(sent, side->track.scale_in, s, q->packet, q->len);
+	p->count.ahead += q->changed;
 }
 
 static void take_in(struct proxy *p, struct service *service, struct side *side,
-		    const struct segment *s, const struct queued *q)
+		    const struct segment *s, struct queued *q)
 {
 	struct conn *c = side_conn(side);
 	bool was_open = track_is_open(&side->track), stored = c->synced;
@@ -216,7 +228,7 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 
 	c->touched = clock_ns();
 	if (!room && may_go(service) && !c->takeover) {
-		unprotect(p, service, c, q->id);
+		unprotect(p, service, c, q);
 		return;
 	}
 	verdict = room ? replica_in(side, s, REPLICA_ROOM) : TRACK_DROP;
@@ -237,13 +249,14 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 		stored = tell(service, c, q, before);
 		side->told = side->track.acked;
 	}
-	if (deliver(p, service, side, s, q->id, must_wait(service, s, was_open),
+	catch_up(p, side, s, q);
+	if (deliver(p, service, side, s, q, must_wait(service, s, was_open),
 		    stored) &&
 	    replica_is_over(c) && !c->takeover)
 		replica_remove(&p->replica, c);
 }
 
-static void look(struct proxy *p, const struct queued *q)
+static void look(struct proxy *p, struct queued *q)
 {
 	struct service *service;
 	struct side *side;
@@ -265,13 +278,13 @@ static void look(struct proxy *p, const struct queued *q)
 		/* one too many: it is not answered, and may be repeated */
 		queue_drop(&p->in, q->id);
 	} else if (!side) {
-		queue_accept(&p->in, q->id);
+		queue_accept(&p->in, q);
 	} else {
 		take_in(p, service, side, &s, q);
 	}
 }
 
-static void on_in(void *arg, const struct queued *q)
+static void on_in(void *arg, struct queued *q)
 {
 	look(arg, q);
 }
@@ -316,7 +329,7 @@ void active_tick(struct proxy *p, uint64_t now)
  * one. A FIN says what the replica knows already. */
 static void take_out(struct proxy *p, struct service *service,
 		     struct side *side, const struct segment *s,
-		     const struct queued *q)
+		     struct queued *q)
 {
 	struct conn *c = side_conn(side);
 	bool stored = false;
@@ -328,14 +341,14 @@ static void take_out(struct proxy *p, struct service *service,
 					    q->len);
 		if (!stored && !may_go(service))
 			queue_drop(&p->out, q->id);
-		else if (!stored || queue_wait(&p->out, q->id, p->sent,
+		else if (!stored || queue_wait(&p->out, q, p->sent,
 					       may_go(service), c, service))
-			queue_accept(&p->out, q->id);
+			queue_accept(&p->out, q);
 	} else if (side->which == CLIENT &&
 		   policy_clamps(service->config->policy)) {
 		withhold_out(p, c, s, q);
 	} else {
-		queue_accept(&p->out, q->id);
+		queue_accept(&p->out, q);
 	}
 	if (replica_is_over(c) && !c->takeover)
 		replica_remove(&p->replica, c);
@@ -350,7 +363,7 @@ static bool is_nobodys(struct side *side, const struct segment *s)
 	return takeover_lacks(side) && s->flags & (SEGMENT_FIN | SEGMENT_RST);
 }
 
-static void on_out(void *arg, const struct queued *q)
+static void on_out(void *arg, struct queued *q)
 {
 	struct proxy *p = arg;
 	struct service *service;
@@ -371,7 +384,7 @@ static void on_out(void *arg, const struct queued *q)
 	} else if (side) {
 		take_out(p, service, side, &s, q);
 	} else {
-		queue_accept(&p->out, q->id);
+		queue_accept(&p->out, q);
 	}
 }
 

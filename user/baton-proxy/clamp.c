@@ -141,3 +141,18 @@ size_t clamp_due(struct clamp *c, const struct clamp_limit *limit,
 			all && c->header_newest);
 	return c->header_len;
 }
+
+bool clamp_in(uint32_t sent, uint8_t scale, const struct segment *s,
+	      uint8_t *packet, size_t len)
+{
+	const struct clamp_limit limit = { .ack = sent, .scale = scale };
+
+	if (!(s->flags & SEGMENT_ACK) || s->flags & SEGMENT_SYN ||
+	    !seq_before(sent, s->ack))
+		return false;
+	segment_set_ack(packet, len, sent,
+			window_to(&limit, sent,
+				  edge_of(&limit, s->ack, s->window)),
+			false);
+	return true;
+}

@@ -78,4 +78,15 @@ void clamp_repeated(struct clamp *c, const struct segment *s);
 size_t clamp_due(struct clamp *c, const struct clamp_limit *limit,
 		 uint8_t packet[SEGMENT_HEADERS_REST]);
 
+/*
+ * The other way round, a packet that has arrived: after a takeover the other end
+ * may have what the owner before has sent ahead of a gap; once that is filled it
+ * acknowledges more than this host's kernel has sent, which would not listen
+ * (RFC 9293, section 3.10.7.4), and be at its wits' end. It is told what it can
+ * understand, `sent` (its next sequence number), and sends the rest again. The
+ * packet, of which *s tells, may be written to. True: it was.
+ */
+bool clamp_in(uint32_t sent, uint8_t scale, const struct segment *s,
+	      uint8_t *packet, size_t len);
+
 #endif

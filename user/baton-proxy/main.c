@@ -357,7 +357,8 @@ static int open_protection(struct proxy *p, char *why)
 	if (err)
 		return err;
 	/* their last words end in the queue */
-	err = orphans_destroy(p->config);
+	p->orphans = orphans_open();
+	err = p->orphans ? orphans_destroy(p->orphans, p->config) : -errno;
 	if (err)
 		log_notice("sockets of an earlier proxy: %s",
 			   err < 0 ? strerror(-err) : "destroyed");

@@ -6,9 +6,15 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define TCP_LISTENING 10 /* enum tcp_state of the kernel */
+
+struct orphans {
+	struct mnl_socket *dump, *destroy;
+};
 
 struct search {
 	const struct config *config;
@@ -77,17 +83,28 @@ static struct nlmsghdr *request(char *buffer, int type, int flags,
 	return n;
 }
 
+/* It is gone when this returns; what the kernel answers is of no interest. */
+static void destroy(struct mnl_socket *socket, uint8_t family,
+		    const struct inet_diag_sockid *id)
+{
+	char buffer[256];
+	const struct nlmsghdr *n = request(buffer, SOCK_DESTROY, 0, family, id);
+
+	mnl_socket_sendto(socket, n, n->nlmsg_len);
+	while (recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer),
+		    MSG_DONTWAIT) > 0)
+		;
+}
+
 static int take_socket(const struct nlmsghdr *n, void *data)
 {
 	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(n);
 	struct search *s = data;
-	char buffer[256];
 
 	if (!is_ours(s, n))
 		return MNL_CB_OK;
 	s->found++;
-	n = request(buffer, SOCK_DESTROY, 0, s->family, &m->id);
-	mnl_socket_sendto(s->destroy, n, n->nlmsg_len);
+	destroy(s->destroy, s->family, &m->id);
 	return MNL_CB_OK;
 }
 
@@ -111,21 +128,51 @@ static int search(struct search *s, struct mnl_socket *dump)
 	return more < 0 ? -errno : 0;
 }
 
-int orphans_destroy(const struct config *c)
+int orphans_destroy(struct orphans *o, const struct config *c)
 {
-	struct search s = { .config = c };
-	struct mnl_socket *dump =
-		mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	struct search s = { .config = c, .destroy = o->destroy };
 	int err = 0;
 
-	s.destroy = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	if (!dump || !s.destroy || mnl_socket_bind(dump, 0, 0) < 0)
-		err = -errno;
 	for (s.family = 4; !err && s.family <= 6; s.family += 2)
-		err = search(&s, dump);
-	if (dump)
-		mnl_socket_close(dump);
-	if (s.destroy)
-		mnl_socket_close(s.destroy);
+		err = search(&s, o->dump);
 	return err ?: s.found;
+}
+
+void orphan_destroy(struct orphans *o, const struct tuple *t)
+{
+	struct inet_diag_sockid id = {
+		.idiag_sport = htons(t->local_port),
+		.idiag_dport = htons(t->remote_port),
+		.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
+	};
+
+	memcpy(id.idiag_src, t->local, sizeof(t->local));
+	memcpy(id.idiag_dst, t->remote, sizeof(t->remote));
+	destroy(o->destroy, t->family, &id);
+}
+
+void orphans_close(struct orphans *o)
+{
+	if (o->dump)
+		mnl_socket_close(o->dump);
+	if (o->destroy)
+		mnl_socket_close(o->destroy);
+	free(o);
+}
+
+struct orphans *orphans_open(void)
+{
+	struct orphans *o = calloc(1, sizeof(*o));
+	int err;
+
+	if (!o)
+		return NULL;
+	o->dump = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	o->destroy = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	if (o->dump && o->destroy && !mnl_socket_bind(o->dump, 0, 0))
+		return o;
+	err = errno;
+	orphans_close(o);
+	errno = err;
+	return NULL;
 }

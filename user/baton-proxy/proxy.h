@@ -75,6 +75,7 @@ struct service {
 	X(asked, "clients that repeated what is not done yet")                 \
 	X(commits, "commits of applications")                                  \
 	X(bad_commits, "connections whose application did what it must not")   \
+	X(ahead, "acknowledgements of what only the owner before had sent")    \
 	X(silenced, "packets of connections that another host plays")          \
 	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
@@ -93,6 +94,7 @@ struct counters {
 };
 
 struct jsonserver;
+struct orphans; /* orphans.h */
 struct takeover; /* takeover.c */
 struct commit; /* commit.c */
 struct early; /* active.c */
@@ -143,6 +145,7 @@ struct proxy {
 	struct probes probes;
 	uv_timer_t takeover_timer;
 	uv_timer_t sweep, fresh, audit_timer;
+	struct orphans *orphans;
 	int spare; /* a descriptor to give up when there is none; -1 */
 
 	struct heartbeat heartbeat;
@@ -167,7 +170,7 @@ struct service *active_service(struct proxy *p, const struct tuple *t,
 /* --- withhold.c --- */
 /* A packet that leaves to a client of a service that clamps: its verdict. */
 void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
-		  const struct queued *q);
+		  struct queued *q);
 /* The client repeats what has arrived. */
 void withhold_asked(struct proxy *p, struct conn *c, const struct segment *s);
 /* More of what the client has sent may be done now. */
@@ -249,6 +252,9 @@ bool takeover_awaits(struct proxy *p, struct side *side,
 bool takeover_asks(struct side *side);
 /* Has it no socket yet, for it is being taken over? */
 bool takeover_lacks(struct side *side);
+/* May its other end know more of our stream than this kernel has sent? Then
+ * *sent is the next sequence number that this one will use. */
+bool takeover_behind(struct side *side, uint32_t *sent);
 /* All that came with the answer is known here; once the standby has it, too, the
  * socket is made. False: the connection is gone. */
 bool takeover_answer(struct proxy *p, struct side *side);

@@ -191,17 +191,12 @@ static void give(struct queue *q, int type, uint32_t id, uint32_t verdict)
 	mnl_socket_sendto(q->socket, n, n->nlmsg_len);
 }
 
-void queue_accept(struct queue *q, uint32_t id)
-{
-	give(q, NFQNL_MSG_VERDICT, id, NF_ACCEPT);
-}
-
 void queue_drop(struct queue *q, uint32_t id)
 {
 	give(q, NFQNL_MSG_VERDICT, id, NF_DROP);
 }
 
-void queue_accept_changed(struct queue *q, const struct queued *one)
+static void accept_changed(struct queue *q, const struct queued *one)
 {
 	static const uint8_t zero[MNL_ALIGNTO];
 	const struct nfqnl_msg_verdict_hdr v = { htonl(NF_ACCEPT),
@@ -227,6 +222,14 @@ void queue_accept_changed(struct queue *q, const struct queued *one)
 		queue_drop(q, one->id);
 }
 
+void queue_accept(struct queue *q, const struct queued *one)
+{
+	if (one->changed)
+		accept_changed(q, one);
+	else
+		give(q, NFQNL_MSG_VERDICT, one->id, NF_ACCEPT);
+}
+
 static int grow(struct queue *q)
 {
 	uint32_t size = q->size ? q->size * 2 : 1024;
@@ -243,14 +246,34 @@ static int grow(struct queue *q)
 	return 0;
 }
 
-int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
-	       const void *of, const void *group)
+int queue_wait(struct queue *q, const struct queued *one, uint64_t sequence,
+	       bool may_go, const void *of, const void *group)
 {
+	struct waiting w = { *one, may_go, false, sequence, of, group };
+
+	w.one.packet = NULL;
 	if (q->nr == q->size && grow(q))
 		return -ENOMEM;
-	q->ring[(q->head + q->nr++) & (q->size - 1)] =
-		(struct waiting){ id, may_go, false, sequence, of, group };
+	if (one->changed) {
+		w.one.packet = malloc(one->len);
+		if (!w.one.packet)
+			return -ENOMEM;
+		memcpy(w.one.packet, one->packet, one->len);
+	}
+	q->ring[(q->head + q->nr++) & (q->size - 1)] = w;
 	return 0;
+}
+
+static void settle(struct queue *q, struct waiting *w, bool go)
+{
+	if (w->settled)
+		return;
+	w->settled = true;
+	if (go)
+		queue_accept(q, &w->one);
+	else
+		queue_drop(q, w->one.id);
+	free(w->one.packet);
 }
 
 void queue_release(struct queue *q, uint64_t sequence)
@@ -262,21 +285,8 @@ void queue_release(struct queue *q, uint64_t sequence)
 			break;
 		q->head++;
 		q->nr--;
-		if (!w->settled)
-			queue_accept(q, w->id);
+		settle(q, w, true);
 	}
-}
-
-/* What is dropped, its sender repeats. */
-static void settle(struct queue *q, struct waiting *w)
-{
-	if (w->settled)
-		return;
-	w->settled = true;
-	if (w->may_go)
-		queue_accept(q, w->id);
-	else
-		queue_drop(q, w->id);
 }
 
 void queue_withdraw(struct queue *q, const void *of)
@@ -285,7 +295,7 @@ void queue_withdraw(struct queue *q, const void *of)
 		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
 
 		if (w->of == of)
-			settle(q, w);
+			settle(q, w, w->may_go);
 	}
 }
 
@@ -294,15 +304,16 @@ void queue_disown(struct queue *q, const void *group)
 	for (uint32_t i = 0; i < q->nr; i++) {
 		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
 
-		if (w->group != group)
-			continue;
-		w->may_go = false;
-		settle(q, w);
+		if (w->group == group)
+			settle(q, w, false);
 	}
 }
 
 void queue_give_up(struct queue *q)
 {
-	for (; q->nr; q->nr--, q->head++)
-		settle(q, &q->ring[q->head & (q->size - 1)]);
+	for (; q->nr; q->nr--, q->head++) {
+		struct waiting *w = &q->ring[q->head & (q->size - 1)];
+
+		settle(q, w, w->may_go);
+	}
 }

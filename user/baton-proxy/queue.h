@@ -18,13 +18,14 @@ struct queued {
 	uint8_t *packet; /* from its IP header on; may be written to */
 	size_t len;
 	bool verified; /* the checksum is known to be right */
+	bool changed; /* it was written to */
 };
 
-typedef void queue_fn(void *arg, const struct queued *q);
+typedef void queue_fn(void *arg, struct queued *q);
 
 /* One that waits until the standby has stored what it brings. */
 struct waiting {
-	uint32_t id;
+	struct queued one; /* its packet, if changed, is a copy of its own */
 	bool may_go; /* also if there is no standby any more */
 	bool settled; /* it has its verdict already */
 	uint64_t sequence; /* of the link */
@@ -51,16 +52,17 @@ int queue_fd(const struct queue *q);
 /* Read what is there, at most `most` packets; false when it was all. */
 bool queue_read(struct queue *q, queue_fn *each, void *arg, unsigned int most);
 
-void queue_accept(struct queue *q, uint32_t id);
+/* Let it go; as it is now if it was `changed`. */
+void queue_accept(struct queue *q, const struct queued *one);
 void queue_drop(struct queue *q, uint32_t id);
-/* Let it go as it is now. */
-void queue_accept_changed(struct queue *q, const struct queued *one);
 
-/* Wait for the standby's word about `of`, one of a group. 0 or -ENOMEM. */
-int queue_wait(struct queue *q, uint32_t id, uint64_t sequence, bool may_go,
-	       const void *of, const void *group);
+/* Wait for the standby's word about `of`, one of a group; to go as it is now if
+ * it was `changed`. 0 or -ENOMEM. */
+int queue_wait(struct queue *q, const struct queued *one, uint64_t sequence,
+	       bool may_go, const void *of, const void *group);
 
-/* What waits for a word about this will not hear it. */
+/* What waits for a word about this will not hear it: it goes if it may; what is
+ * dropped, its sender repeats. */
 void queue_withdraw(struct queue *q, const void *of);
 
 /* Another host serves this group now: what waits is dropped, whatever may go. */

@@ -2,9 +2,11 @@
 #include "relay.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,6 +127,7 @@ static int flush(struct end *to)
 			return is_patient(to) ? 0 : -errno;
 		to->start += n;
 		to->nr -= n;
+		to->written += n;
 	}
 	free(to->pending);
 	to->pending = NULL;
@@ -193,6 +196,7 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 		if (sent < 0 && !is_patient(to))
 			return -errno;
 		sent = sent < 0 ? 0 : sent;
+		to->written += sent;
 		if (relay_pend(r, to->which, e->buffer + sent, n - sent))
 			return -ENOMEM;
 	}
@@ -203,6 +207,16 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 			return -errno;
 	}
 	return 0;
+}
+
+uint64_t relay_sent(const struct relay *r, int which)
+{
+	const struct end *e = &r->end[which];
+	int unsent = 0;
+
+	if (e->fd >= 0)
+		ioctl(e->fd, SIOCOUTQNSD, &unsent);
+	return e->written + e->shut - unsent;
 }
 
 static bool is_done(const struct relay *r)

@@ -28,6 +28,7 @@ struct end {
 	 * socket at times. */
 	bool held;
 	uint64_t read; /* position in its stream of what is read next */
+	uint64_t written; /* position in ours behind what it was given */
 	uint8_t *pending;
 	size_t start, nr;
 };
@@ -73,6 +74,10 @@ int relay_pend(struct relay *r, int which, const uint8_t *bytes, size_t nr);
 
 /* Close an end that is held, without a word; it may get another socket. */
 void relay_detach(struct relay *r, int which);
+
+/* Position in our stream behind what an end's kernel has sent, where our FIN
+ * counts as a byte. */
+uint64_t relay_sent(const struct relay *r, int which);
 
 /* Begin, or go on after what was done to it by hand. */
 void relay_run(struct relays *e, struct relay *r);

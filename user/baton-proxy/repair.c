@@ -167,10 +167,14 @@ static int do_timestamp(int fd, const struct repair_socket *r)
 
 static int do_window(int fd, const struct repair_socket *r)
 {
+	/* A byte less: the kernel still cuts segments of 536 bytes, as it did
+	 * not know better when it connected, and only looks at what the options
+	 * say when it hears of a larger window than ever. */
+	uint32_t window = r->snd_window ? r->snd_window - 1 : 0;
 	struct tcp_repair_window w = {
 		.snd_wl1 = r->rcv_nxt - 1, /* any segment may change it */
-		.snd_wnd = r->snd_window,
-		.max_window = r->snd_window ?: 1,
+		.snd_wnd = window,
+		.max_window = window ?: 1,
 		.rcv_wnd = r->rcv_window ?: WINDOW,
 		.rcv_wup = r->rcv_nxt,
 	};

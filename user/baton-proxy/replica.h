@@ -22,6 +22,9 @@ struct side {
 	uint8_t which; /* CLIENT or SERVER */
 	bool known; /* the tuple is set, and it is in the table */
 	uint64_t told; /* `acked`, as the standby last heard of it */
+	/* taken over: up to here in our stream its end may know what the owner
+	 * before has sent, and this host has not */
+	uint64_t overlap;
 };
 
 struct conn {

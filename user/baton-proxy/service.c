@@ -12,10 +12,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/why.h"
+#include "orphans.h"
 #include "proxy.h"
 #include "sockets.h"
 
 #define BACKLOG 4096
+#define PORT_TRIES 16
 #define AT_ONCE 64 /* connections, before the rest of the loop has its turn */
 
 static bool is_protected(const struct service *s)
@@ -135,11 +137,17 @@ static int reach_server(struct service *s, struct conn *c, struct relay *r)
 {
 	struct tuple client;
 	/* of one that is taken over the client may have no socket any more */
-	int err = c ? 0 : tuple_of(r->end[CLIENT].fd, &client), fd;
+	int err = c ? 0 : tuple_of(r->end[CLIENT].fd, &client), fd = err;
 
 	if (c)
 		client = c->side[CLIENT].tuple;
-	fd = err ?: connect_server(s, c, &client);
+	/* the kernel does not know which ports others have that are still to be
+	 * taken over */
+	for (int i = 0; !err && i < PORT_TRIES; i++) {
+		fd = connect_server(s, c, &client);
+		if (fd != -EEXIST || s->config->transparent)
+			break;
+	}
 	return fd < 0 ? fd : relay_set(&s->proxy->relays, r, SERVER, fd, true);
 }
 
@@ -306,6 +314,16 @@ void service_listen_again(struct service *s)
 
 /* --- roles -------------------------------------------------------------------------- */
 
+/* The kernel has some nevertheless when it is still to be let in, or is closing:
+ * they would be in the way if it came back. What the kernel says to its ends is
+ * not heard, as it is no owner's. */
+static void forget_sockets(struct proxy *p, const struct conn *c)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		if (c->side[i].known)
+			orphan_destroy(p->orphans, &c->side[i].tuple);
+}
+
 /*
  * Another host speaks for these connections now; this one must not say a word
  * any more. Packets that still wait go nowhere: a kernel without sockets for
@@ -321,6 +339,8 @@ static void abandon(struct service *s)
 		takeover_forget(p, c);
 		if (c->relay)
 			relay_abandon(&p->relays, c->relay);
+		else
+			forget_sockets(p, c);
 		c->relay = NULL;
 		c->synced = false;
 	}

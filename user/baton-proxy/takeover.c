@@ -143,6 +143,8 @@ static bool finish(struct proxy *p, struct takeover *t)
 	for (int i = 0; i < NR_SIDES; i++) {
 		r->end[i].ended = t->side[i].ended;
 		r->end[i].read = t->side[i].received;
+		r->end[i].written = t->side[i].from;
+		c->side[i].overlap = t->side[!i].received;
 		r->end[i].shut = r->end[i].silent = t->side[i].silent;
 		if (t->side[i].fd >= 0)
 			relay_set(&p->relays, r, i, t->side[i].fd, false);
@@ -304,6 +306,22 @@ bool takeover_awaits(struct proxy *p, struct side *side,
 	if (!n->probe.track) /* half-open: it has our SYN-ACK now */
 		return track_is_open(&side->track) && s->flags & SEGMENT_ACK;
 	return probe_in(&p->probes, &n->probe, s);
+}
+
+bool takeover_behind(struct side *side, uint32_t *sent)
+{
+	const struct conn *c = side_conn(side);
+	const struct takeover *t = of(c);
+
+	if (t) { /* nothing was sent yet */
+		*sent = t->side[side->which].resume.snd_nxt;
+		return t->side[side->which].fd >= 0;
+	}
+	if (!c->taken_over || !c->relay || side->track.acked > side->overlap)
+		return false;
+	*sent = side->track.seq_out + 1 +
+		(uint32_t)relay_sent(c->relay, side->which);
+	return true;
 }
 
 bool takeover_asks(struct side *side)

@@ -5,7 +5,7 @@
 #include "proxy.h"
 
 void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
-		  const struct queued *q)
+		  struct queued *q)
 {
 	struct clamp_limit limit = replica_limit(c);
 
@@ -18,11 +18,12 @@ void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
 	}
 	switch (clamp_out(c->clamp, &limit, s, q->packet, q->len)) {
 	case CLAMP_PASS:
-		queue_accept(&p->out, q->id);
+		queue_accept(&p->out, q);
 		break;
 	case CLAMP_CHANGED:
 		p->count.clamped++;
-		queue_accept_changed(&p->out, q);
+		q->changed = true;
+		queue_accept(&p->out, q);
 		break;
 	case CLAMP_DROP:
 		p->count.withheld++;

@@ -51,7 +51,7 @@ static void test_syn_and_rst_pass(void **state)
 	assert_int_equal(leave(&o, &s), CLAMP_PASS);
 	s.flags = SEGMENT_ACK | SEGMENT_RST;
 	assert_int_equal(leave(&o, &s), CLAMP_PASS);
-	s.flags = SEGMENT_RST;
+	s.flags |= SEGMENT_SYN; /* there is nothing to be ahead of */
 	assert_int_equal(leave(&o, &s), CLAMP_PASS);
 	assert_false(c.begun);
 }
@@ -298,6 +298,47 @@ static void test_headers_too_long(void **state)
 	segment_set_ack(packet, 0, 1, 1, false); /* no packet: nothing */
 }
 
+/* A kernel has sent less than its other end has acknowledged. */
+static void assert_told(const struct segment *s, uint32_t sent, uint32_t ack,
+			uint32_t edge)
+{
+	uint8_t packet[SEGMENT_HEADERS_REST];
+	int len = segment_build(s, packet, sizeof(packet));
+	struct segment is, told;
+
+	assert_true(len > 0);
+	assert_int_equal(segment_parse(&is, packet, len, false), 0);
+	assert_int_equal(clamp_in(sent, 7, &is, packet, len), ack != s->ack);
+	assert_true(segment_is_sound(packet, len));
+	assert_int_equal(segment_parse(&told, packet, len, false), 0);
+	assert_int_equal(told.ack, ack);
+	assert_int_equal(told.ack + (told.window << 7), edge);
+	assert_int_equal(told.seq, s->seq);
+	assert_int_equal(told.ts_echo, s->ts_echo);
+}
+
+static void test_end_that_is_ahead(void **state)
+{
+	struct segment s = pure(0, 0);
+	uint32_t wide;
+
+	(void)state;
+	s.window = 1000;
+	s.ack = 1u << 31; /* at the far side of the circle, too */
+	wide = s.ack + (1000 << 7);
+	assert_told(&s, s.ack, s.ack, wide);
+	assert_told(&s, s.ack + 5, s.ack, wide);
+	/* the window ends where it did, as exactly as that can be said */
+	assert_told(&s, s.ack - (64 << 7), s.ack - (64 << 7), wide);
+	s.window = 0;
+	assert_told(&s, s.ack - (64 << 7), s.ack - (64 << 7), s.ack);
+	s.window = UINT16_MAX;
+	assert_told(&s, s.ack - (64 << 7), s.ack - (64 << 7),
+		    s.ack - (64 << 7) + (UINT16_MAX << 7));
+	s.flags |= SEGMENT_SYN; /* there is nothing to be ahead of */
+	assert_told(&s, s.ack - 1, s.ack, s.ack + (UINT16_MAX << 7));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(test_##name, begin)
@@ -316,6 +357,7 @@ int main(void)
 		T(patience_at_its_end),
 		T(others_who_repeat),
 		T(headers_too_long),
+		T(end_that_is_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
