@@ -268,6 +268,11 @@ soak: $(O)/ownership-sim ## simulated failovers with faults, SOAK=1000000 of the
 	BATON_BUILD=$(abspath $(O)) SOAK=$(SOAK) $(PYTEST) -q \
 		tests/test_ownership.py
 
+CYCLES ?= 1000
+soak-return: test-build ## kill hosts and let them return, CYCLES=1000 times
+	BATON_BUILD=$(abspath $(O)) CYCLES=$(CYCLES) $(PYTEST) -q \
+		tests/lab/test_proxy_failback.py -k kill_and_return
+
 demo: deps ## kill hosts under live traffic and show what clients see
 	$(MAKE) test-build
 	BATON_BUILD=$(abspath $(O)) $(PYTHON) tests/lab/demo.py \
@@ -321,6 +326,6 @@ clean: ## remove build/
 	rm -rf $(O)
 
 .PHONY: all help deps vm-deps test-build test vm-test vm-matrix bench soak-detect \
-	soak demo lint fmt install uninstall clean
+	soak soak-return demo lint fmt install uninstall clean
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

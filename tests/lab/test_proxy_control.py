@@ -46,6 +46,10 @@ def test_answers_are_as_described(network):
     proxy = network.show_proxy("a", "proxy")
     assert proxy["counters"]["accepted"] == 1
     assert [p["stores"] for p in proxy["peers"]] == [True]
+    # who only answers is never behind
+    wait_until(lambda: network.report("a")["proven"], "b has proven itself")
+    peer, = network.show_proxy("b", "proxy")["peers"]
+    assert peer["behind"] == 0
 
 
 def test_p2_what_would_be_lost(network):

@@ -2,6 +2,7 @@
 """Row K8: whoever returns gets its connections back, live, as soon as it has
 all of them and not before."""
 
+import os
 import random
 import time
 
@@ -12,7 +13,8 @@ from harness.lab import Lab, wait_until
 from crowd import KINDS, Crowd, assert_went_on
 from proxies import APPLICATION, OWNER, Proxies, Stream
 
-CYCLES = 50
+#: `make soak-return CYCLES=N` asks for more
+CYCLES = int(os.environ.get("CYCLES", 50))
 AFTER = "300ms"
 
 

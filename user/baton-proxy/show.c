@@ -128,15 +128,16 @@ static json_t *peer(const struct proxy *p, const struct link_peer *peer)
 {
 	bool stores = peer == p->guardian;
 	struct link_peer_status s;
+	/* what answers its questions is confirmed, too, and not counted as sent */
+	uint64_t behind = stores && p->acked < p->sent ? p->sent - p->acked : 0;
 
 	link_peer_status(peer, &s);
-	return json_pack("{s:o, s:s, s:b, s:I, s:I, s:o}", "name",
-			 jsontext(link_peer_name(peer)), "link",
-			 s.up ? "up" : "down", "stores", stores, "behind",
-			 (json_int_t)(stores ? p->sent - p->acked : 0),
-			 "queued_bytes", (json_int_t)s.queued, "rtt_us",
-			 s.round_trip ? json_integer(s.round_trip)
-				      : json_null());
+	return json_pack(
+		"{s:o, s:s, s:b, s:I, s:I, s:o}", "name",
+		jsontext(link_peer_name(peer)), "link", s.up ? "up" : "down",
+		"stores", stores, "behind", (json_int_t)behind, "queued_bytes",
+		(json_int_t)s.queued, "rtt_us",
+		s.round_trip ? json_integer(s.round_trip) : json_null());
 }
 
 static json_t *peers(const struct proxy *p)
