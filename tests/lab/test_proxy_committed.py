@@ -154,6 +154,38 @@ def test_p7_commit_without_standby(network, choice):
         assert s.recv(10) == b"1"
 
 
+@pytest.mark.parametrize("choice", ["go-on", "stall"])
+def test_p7_commit_that_the_standby_has_no_room_for(network, choice):
+    """It confirms what came later, but not this."""
+    how = {"on-standby-loss": choice}
+    network.start_proxy("a", **how)
+    config = network.proxy_config("b", **how)
+    network.start_proxy("b", config={**config, "memory": 1})
+    network.wait_protected()
+    application = Application(network.path("a"))
+    output = bytes(5 << 20)
+    with network.connect_to() as s, network.connect_to() as other:
+        s.sendall(b"one")
+        c = application.accept()
+        c.read(3)
+        other.sendall(b"two")
+        c.write(output)
+        c.committed(3, len(output))
+        wait_until(lambda: network.report("a")["unkept"] == 1,
+                   "the standby says that it lacks it")
+        assert application.accept().read(3) == b"two"  # what came later
+        if choice == "stall":
+            s.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                s.recv(1)
+            s.settimeout(10)
+            network.kill("b")
+            network.start_proxy("b", **how)
+        got = 0
+        while got < len(output):
+            got += len(s.recv(1 << 20))
+
+
 # --- going on ---------------------------------------------------------------------
 
 def test_k6_next_application_of_the_same_host(network):

@@ -98,16 +98,29 @@ void commits_release(struct proxy *p, uint64_t sequence)
 	}
 }
 
+/* There is no standby that has what it committed. */
+static void give_up(struct proxy *p, struct commit *one)
+{
+	one->sequence = service_of(p, one->conn)->config->on_loss ==
+					ON_LOSS_GO_ON
+				? 0
+				: NEVER;
+}
+
 void commits_give_up(struct proxy *p)
 {
 	for (struct commit *one = p->commits; one; one = one->next)
 		if (one->conn)
-			one->sequence =
-				service_of(p, one->conn)->config->on_loss ==
-						ON_LOSS_GO_ON
-					? 0
-					: NEVER;
+			give_up(p, one);
 	commits_release(p, 0);
+}
+
+void commits_lack(struct proxy *p, const struct conn *c)
+{
+	for (struct commit *one = p->commits; one; one = one->next)
+		if (one->conn == c)
+			give_up(p, one);
+	commits_release(p, p->acked);
 }
 
 void commits_sent(struct proxy *p, struct conn *c)

@@ -148,19 +148,28 @@ static bool send_conn(struct service *s, struct link_peer *peer,
 	return sent;
 }
 
+/* All of a connection, with what waits for it to be stored. */
+static bool sync_conn(struct service *s, enum baton_link_type type,
+		      struct conn *c)
+{
+	struct proxy *p = s->proxy;
+
+	if (!send_conn(s, p->guardian, type, c))
+		return false;
+	c->synced = true;
+	c->told = 0; /* of this link */
+	commits_sent(p, c);
+	takeover_told(c, p->sent);
+	return true;
+}
+
 static bool sync_service(struct service *s)
 {
 	struct proxy *p = s->proxy;
 
 	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
-		if (c->synced)
-			continue;
-		if (!send_conn(s, p->guardian, BATON_LINK_SNAPSHOT, c))
+		if (!c->synced && !sync_conn(s, BATON_LINK_SNAPSHOT, c))
 			return false;
-		c->synced = true;
-		c->told = 0; /* of this link */
-		commits_sent(p, c);
-		takeover_told(c, p->sent);
 	}
 	return put(s, BATON_LINK_SNAPSHOT_END, (struct message_head){ 0 }, NULL,
 		   0) > 0;
@@ -189,6 +198,7 @@ void guard_lacks(struct service *s, struct conn *c)
 	c->synced = false;
 	queue_withdraw(&s->proxy->in, c);
 	queue_withdraw(&s->proxy->out, c);
+	commits_lack(s->proxy, c);
 }
 
 void guard_lacks_all(struct service *s)
@@ -213,9 +223,8 @@ void guard_mend(struct service *s)
 	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
 		if (c->synced)
 			continue;
-		if (!send_conn(s, p->guardian, BATON_LINK_STREAM, c))
+		if (!sync_conn(s, BATON_LINK_STREAM, c))
 			break;
-		c->synced = true;
 		nr++;
 	}
 	if (nr)

@@ -186,10 +186,11 @@ void commit_ask(struct proxy *p, struct conn *c, const struct cut *cut);
 void commit_end(struct proxy *p, struct conn *c);
 /* Its client is reset: the application has made a mistake, or we cannot go on. */
 void commit_fail(struct proxy *p, struct conn *c, const char *why);
-/* All up to this sequence is stored; nothing is any more; by a snapshot the
- * standby knows this connection; it is over. */
+/* All up to this sequence is stored; nothing is any more; nothing of this
+ * connection; by a snapshot the standby knows it; it is over. */
 void commits_release(struct proxy *p, uint64_t sequence);
 void commits_give_up(struct proxy *p);
+void commits_lack(struct proxy *p, const struct conn *c);
 void commits_sent(struct proxy *p, struct conn *c);
 void commits_forget(struct proxy *p, struct conn *c);
 
