@@ -181,6 +181,16 @@ static bool echoes(const struct probe *probe, const struct segment *s)
 	       !seq_before(s->ts_echo, probe->stamp);
 }
 
+/* The new socket's clock must not begin behind what the end has seen. The track
+ * may not have looked: an end whose window is smaller now answers with a sequence
+ * number that lies behind what has arrived meanwhile. */
+static void learn_clock(struct track *t, const struct segment *s)
+{
+	if (t->timestamps && s->timestamps &&
+	    seq_before(t->ts_echo, s->ts_echo))
+		t->ts_echo = s->ts_echo;
+}
+
 bool probe_in(struct probes *p, struct probe *probe, const struct segment *s)
 {
 	if (!probe->link)
@@ -197,8 +207,10 @@ bool probe_in(struct probes *p, struct probe *probe, const struct segment *s)
 	probe->ack = s->ack;
 	probe->window = track_scaled(probe->track, s->window);
 	probe->proven = names_the_byte(probe, s) || echoes(probe, s);
-	if (probe->proven)
+	if (probe->proven) {
+		learn_clock(probe->track, s);
 		settle(p, probe, PROBE_ANSWERED);
+	}
 	return probe->proven;
 }
 

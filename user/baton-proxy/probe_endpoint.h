@@ -93,8 +93,9 @@ size_t probes_due(struct probes *p, uint64_t now, struct probe **due,
 /* When to call it next; UINT64_MAX: never. */
 uint64_t probes_next(const struct probes *p);
 
-/* A segment of this connection arrived (and track_in() has taken it). True: the
- * probe has found its state, and is not linked any more. */
+/* A segment of this connection arrived (and track_in() has seen it). True: the
+ * probe has found its state, and is not linked any more; the track knows the
+ * newest timestamp that the end has seen. */
 bool probe_in(struct probes *p, struct probe *probe, const struct segment *s);
 
 /* --- what is sent ----------------------------------------------------------- */

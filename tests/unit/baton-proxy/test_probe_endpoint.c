@@ -219,6 +219,23 @@ static void test_an_echo_is_a_proof(void **state)
 	assert_int_equal(list[0]->state, PROBE_ANSWERED);
 }
 
+/* Our clock goes on from what the end has seen, whoever said it last. */
+static void test_a_proof_sets_the_clock(void **state)
+{
+	struct segment s = proof(OURS + 1 + 300);
+
+	(void)state;
+	s.timestamps = true;
+	probes_start(&p, list, 2, START);
+	probes_due(&p, START, due, N, &over);
+	s.ts_echo = 2000;
+	assert_true(probe_in(&p, list[0], &s));
+	assert_int_equal(list[0]->track->ts_echo, 2000);
+	s.ts_echo = 21; /* the end has not: never back */
+	assert_true(probe_in(&p, list[1], &s));
+	assert_int_equal(list[1]->track->ts_echo, 22);
+}
+
 static void test_what_is_no_answer(void **state)
 {
 	struct segment s = proof(OURS + 1 + 299); /* less than was known */
@@ -303,6 +320,7 @@ int main(void)
 		TEST(test_what_proves_nothing_waits),
 		TEST(test_what_is_replayed_is_not_believed),
 		TEST(test_an_echo_is_a_proof),
+		TEST(test_a_proof_sets_the_clock),
 		TEST(test_what_is_no_answer),
 		TEST(test_an_end_that_is_gone),
 		TEST(test_segments),
