@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness import abi
-from harness.lab import BPFTOOL, Lab, run
+from harness.lab import BPFTOOL, Lab, run, wait_until
 
 from network import CLIENT, Network, say, vip
 
@@ -118,14 +118,24 @@ def test_x6_flows(network):
 
 def test_x6_counters(network):
     """What the table of reasons says is the sum of what the CPUs counted."""
-    said = {r["reason"]: r["packets"]
-            for r in network.ask("stats")["reasons"]}
-    entries = json.loads(run(BPFTOOL, "-j", "map", "dump", "pinned",
-                             network.batond.pins / "counters").stdout)
+    kinds = "forward", "return", "drop"
+
+    def stats():
+        return {r["reason"]: r["packets"]
+                for r in network.ask("stats")["reasons"]
+                if r["reason"].startswith(kinds)}
+
+    def at_rest():
+        """Both, while nothing came in between."""
+        before = stats()
+        dump = run(BPFTOOL, "-j", "map", "dump", "pinned",
+                   network.batond.pins / "counters").stdout
+        return stats() == before and (before, json.loads(dump))
+    said, entries = wait_until(at_rest, "a moment without packets")
     for entry in entries:
         formatted = entry["formatted"]
         counted = sum(v["value"]["packets"] for v in formatted["values"])
         label = abi.REASONS[formatted["key"]].label
-        if label.startswith(("forward", "return", "drop")):
+        if label.startswith(kinds):
             assert counted == said[label]
     assert said["forward_new"] > 0

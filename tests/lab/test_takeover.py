@@ -140,11 +140,12 @@ class Traffic:
         with pair.client.entered():
             clients = [socket.socket(FAMILY[family])
                        for _ in range(connections)]
-        for i, sock in enumerate(clients):
+        # all of them are there before the first one says anything
+        for sock in clients:
             self.add(sock)
             sock.connect((VIP[family], PORT))
-            server, _ = self.listener.accept()
-            self.add(server)
+            self.add(self.listener.accept()[0])
+        for i, (sock, server) in enumerate(zip(clients, self.sockets[1::2])):
             for end, out, come in ((sock, (i, up), (i + 7, down)),
                                    (server, (i + 7, down), (i, up))):
                 self.start(self.talk, end, *out)
