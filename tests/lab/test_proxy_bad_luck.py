@@ -301,6 +301,20 @@ def test_p5_address_that_is_missing(network):
     assert report["web6"]["connections"] == 3
 
 
+def test_p5_moved_away_while_taking_over(network):
+    """The host that has not come to the end of it lets others in when it is the
+    owner's once more."""
+    network.start_proxies()
+    dead, = streams(network, 1)
+    vanish(network, dead)
+    network.move("b")
+    network.proxies["b"].wait_output("web4: taking over 1 connections")
+    network.move("a")
+    network.proxies["b"].wait_output("web4: owner role-a is another host's")
+    network.move("b")
+    Stream(network).echo(1)
+
+
 def test_p5_just_connected(network):
     """Moves while connections begin: what only the kernel of the host before
     knows of them yet is not in the way when they come back."""

@@ -145,10 +145,27 @@ void orphan_destroy(struct orphans *o, const struct tuple *t)
 		.idiag_dport = htons(t->remote_port),
 		.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
 	};
+	char buffer[4096];
+	const struct nlmsghdr *n;
+	const struct inet_diag_msg *m;
+	ssize_t len;
 
+	if (!o)
+		return;
 	memcpy(id.idiag_src, t->local, sizeof(t->local));
 	memcpy(id.idiag_dst, t->remote, sizeof(t->remote));
-	destroy(o->destroy, t->family, &id);
+	n = request(buffer, SOCK_DIAG_BY_FAMILY, 0, t->family, &id);
+	if (mnl_socket_sendto(o->destroy, n, n->nlmsg_len) < 0)
+		return;
+	len = recv(mnl_socket_get_fd(o->destroy), buffer, sizeof(buffer),
+		   MSG_DONTWAIT);
+	n = (const struct nlmsghdr *)buffer;
+	m = mnl_nlmsg_get_payload(n);
+	/* where there is none, the kernel finds who would take one */
+	if (len >= (ssize_t)(sizeof(*n) + sizeof(*m)) &&
+	    n->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+	    m->idiag_state != TCP_LISTENING)
+		destroy(o->destroy, t->family, &m->id);
 }
 
 void orphans_close(struct orphans *o)

@@ -19,7 +19,8 @@ void orphans_close(struct orphans *o);
  * ours. Their number, or a negative errno. */
 int orphans_destroy(struct orphans *o, const struct config *c);
 
-/* Destroy the one with these ends, if there is any, in whatever state. */
+/* Destroy the one with these ends, if there is any, in whatever state. `o` may be
+ * NULL: nothing is. */
 void orphan_destroy(struct orphans *o, const struct tuple *t);
 
 #endif
