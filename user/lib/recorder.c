@@ -38,7 +38,10 @@ static size_t read_ring(const struct recorder *r, uint32_t cpu,
 		    record->owner >= BATON_MAX_OWNERS || !wanted[record->owner])
 			continue;
 		to[found].record = *record;
-		to[found++].slot = slot;
+		to[found].slot = slot;
+		/* whose number has changed under the copy is of two pieces, and
+		 * would be taken for the later one below */
+		found += to[found].record.sequence == n + 1;
 	}
 	/* They are in order, so it is the first that may be spoilt. */
 	while (stale < found &&
