@@ -13,8 +13,7 @@ sys.path[:0] = [str(HERE.parent / "lab"), str(HERE.parent)]
 import detection  # noqa: E402
 from harness.lab import Lab, wait_until  # noqa: E402
 
-from crowd import KINDS, Crowd, stall  # noqa: E402
-from network import CLIENT  # noqa: E402
+from crowd import KINDS, Crowd, both_families, stall  # noqa: E402
 from proxies import OWNER, Proxies  # noqa: E402
 
 MANY = 1000
@@ -128,8 +127,7 @@ def storm(kills):
         network = Proxies(lab)
         network.start()
         network.start_proxies()
-        crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-                  for f in CLIENT]
+        crowds = both_families(network)
         network.kill_and_return(kills)
         return [c["wrong"][0] for crowd in crowds for c in crowd.stop()
                 if c["wrong"]]

@@ -229,6 +229,12 @@ class Crowd:
         return told
 
 
+def both_families(network, **options):
+    """A crowd that does all there is by IPv4, and one by IPv6."""
+    return [Crowd(functools.partial(network.client_socket, family), KINDS,
+                  **options) for family in (4, 6)]
+
+
 def assert_went_on(*crowds):
     """Let every transfer end: none was reset, wrong or hung, each was done."""
     told = [c for crowd in crowds for c in crowd.stop()]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.lab import SLOW, Lab, wait_until
 
-from crowd import KINDS, Crowd, acked, assert_went_on
+from crowd import Crowd, acked, assert_went_on, both_families
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
 KILLS = max(2, int(50 / SLOW))
@@ -249,8 +249,7 @@ def test_p5_kills(network):
     """There and back, at any moment: no reset, no wrong byte, no connection
     that hangs."""
     network.start_proxies()
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-              for f in (4, 6)]
+    crowds = both_families(network)
     network.kill_and_return(KILLS)
     assert_went_on(*crowds)
     # nobody is called a liar who is none
@@ -260,8 +259,7 @@ def test_p5_kills(network):
 def test_p5_live_moves(network):
     """The same, but nobody dies; and whoever is asked proves what it has."""
     network.start_proxies()
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-              for f in (4, 6)]
+    crowds = both_families(network)
     network.move_there_and_back(KILLS)
     assert_went_on(*crowds)
     counted = [network.report(n) for n in ("a", "b")]

@@ -10,7 +10,7 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd, assert_went_on
+from crowd import assert_went_on, both_families
 from proxies import APPLICATION, OWNER, Proxies, Stream
 
 #: `make soak-return CYCLES=N` asks for more
@@ -62,8 +62,7 @@ def test_k8_kill_and_return(network):
     """The home dies and returns, and dies again while it is brought up to
     date."""
     choice = random.Random(8)
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS, 2 << 20)
-              for f in (4, 6)]
+    crowds = both_families(network, rate=2 << 20)
     for _ in range(CYCLES):
         network.kill("a")
         wait_until(lambda: is_at(network, "b"), "b has taken over")

@@ -17,7 +17,7 @@ import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import KINDS, Crowd, acked, assert_went_on, retransmitted
+from crowd import acked, assert_went_on, both_families, retransmitted
 from network import CLIENT
 from proxies import PORT, Proxies, Stream
 
@@ -229,8 +229,7 @@ def test_p5_relayed_in_the_middle(network, family, what):
 
 def test_p5_relayed_kills(network):
     network.start_proxies(policy="relayed")
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-              for f in (4, 6)]
+    crowds = both_families(network)
     network.kill_and_return(KILLS)
     assert_went_on(*crowds)
 

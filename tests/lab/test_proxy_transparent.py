@@ -15,7 +15,7 @@ import pytest
 
 from harness.lab import BUILD, PATIENCE, Lab, wait_until
 
-from crowd import KINDS, Crowd, acked, assert_went_on
+from crowd import acked, assert_went_on, both_families
 from network import FAMILY, near
 from proxies import FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed
 
@@ -174,8 +174,7 @@ def test_p5_restarted_in_place(network):
 
 def test_p5_kills(network):
     network.start_proxies()
-    crowds = [Crowd(lambda f=f: network.client_socket(f), KINDS)
-              for f in (4, 6)]
+    crowds = both_families(network)
     network.kill_and_return(KILLS)
     assert_went_on(*crowds)
 

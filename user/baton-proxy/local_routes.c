@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/why.h"
+#include "netlink.h"
 
 static const struct {
 	uint8_t version;
@@ -18,24 +19,6 @@ static const struct {
 } families[] = { { 4, AF_INET, 32 }, { 6, AF_INET6, 128 } };
 
 #define NR_FAMILIES (sizeof(families) / sizeof(families[0]))
-
-/* Ask the kernel, and hear what it says: 0 or a negative errno. */
-static int ask(struct mnl_socket *nl, struct nlmsghdr *n)
-{
-	char answer[MNL_SOCKET_BUFFER_SIZE];
-	ssize_t len;
-
-	n->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_sendto(nl, n, n->nlmsg_len) < 0)
-		return -errno;
-	len = mnl_socket_recvfrom(nl, answer, sizeof(answer));
-	if (len < 0)
-		return -errno;
-	return mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), NULL,
-			  NULL) < 0
-		       ? -errno
-		       : 0;
-}
 
 /* --- the table: every address is local ----------------------------------------- */
 
@@ -54,7 +37,7 @@ static int change_table(struct mnl_socket *nl, uint8_t af, int type, int flags)
 	r->rtm_type = RTN_LOCAL;
 	mnl_attr_put_u32(n, RTA_TABLE, LOCAL_ROUTES_TABLE);
 	mnl_attr_put_u32(n, RTA_OIF, if_nametoindex("lo"));
-	return ask(nl, n);
+	return netlink_ask(nl, n);
 }
 
 /* --- rules: what comes from a server is looked up there ------------------------ */
@@ -89,7 +72,7 @@ static int add_server(struct mnl_socket *nl, size_t family,
 	mnl_attr_put(n, FRA_SRC, families[family].bits / 8, s->server.word);
 	mnl_attr_put_u8(n, FRA_IP_PROTO, IPPROTO_TCP);
 	mnl_attr_put(n, FRA_SPORT_RANGE, sizeof(port), &port);
-	err = ask(nl, n);
+	err = netlink_ask(nl, n);
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -153,7 +136,7 @@ void local_routes_remove(void)
 	for (size_t i = 0; nl && i < NR_FAMILIES; i++) {
 		uint8_t af = families[i].af;
 
-		while (!ask(nl, rule(buffer, af, RTM_DELRULE, 0)))
+		while (!netlink_ask(nl, rule(buffer, af, RTM_DELRULE, 0)))
 			;
 		change_table(nl, af, RTM_DELROUTE, 0);
 	}

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "lib/why.h"
+#include "netlink.h"
 
 #define PACKET_MAX 0xffff /* as one: many of them, joined by GRO */
 #define BUFFER (PACKET_MAX + 4096)
@@ -23,14 +24,13 @@ int queue_fd(const struct queue *q)
 	return mnl_socket_get_fd(q->socket);
 }
 
-static struct nlmsghdr *message(const struct queue *q, char *buffer, int type,
-				int flags)
+static struct nlmsghdr *message(const struct queue *q, char *buffer, int type)
 {
 	struct nlmsghdr *n = mnl_nlmsg_put_header(buffer);
 	struct nfgenmsg *g;
 
 	n->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | type;
-	n->nlmsg_flags = NLM_F_REQUEST | flags;
+	n->nlmsg_flags = NLM_F_REQUEST;
 	g = mnl_nlmsg_put_extra_header(n, sizeof(*g));
 	g->nfgen_family = AF_UNSPEC;
 	g->version = NFNETLINK_V0;
@@ -39,22 +39,6 @@ static struct nlmsghdr *message(const struct queue *q, char *buffer, int type,
 }
 
 /* --- configuration -------------------------------------------------------------- */
-
-static int ask(struct queue *q, struct nlmsghdr *n)
-{
-	char answer[MNL_SOCKET_BUFFER_SIZE];
-	ssize_t len;
-
-	if (mnl_socket_sendto(q->socket, n, n->nlmsg_len) < 0)
-		return -errno;
-	len = mnl_socket_recvfrom(q->socket, answer, sizeof(answer));
-	if (len < 0)
-		return -errno;
-	return mnl_cb_run(answer, len, 0, mnl_socket_get_portid(q->socket),
-			  NULL, NULL) < 0
-		       ? -errno
-		       : 0;
-}
 
 static int configure(struct queue *q)
 {
@@ -69,17 +53,17 @@ static int configure(struct queue *q)
 	struct nlmsghdr *n;
 	int err;
 
-	n = message(q, buffer, NFQNL_MSG_CONFIG, NLM_F_ACK);
+	n = message(q, buffer, NFQNL_MSG_CONFIG);
 	mnl_attr_put(n, NFQA_CFG_CMD, sizeof(bind), &bind);
-	err = ask(q, n);
+	err = netlink_ask(q->socket, n);
 	if (err)
 		return err;
-	n = message(q, buffer, NFQNL_MSG_CONFIG, NLM_F_ACK);
+	n = message(q, buffer, NFQNL_MSG_CONFIG);
 	mnl_attr_put(n, NFQA_CFG_PARAMS, sizeof(whole), &whole);
 	mnl_attr_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(LONGEST));
 	mnl_attr_put_u32(n, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
 	mnl_attr_put_u32(n, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
-	return ask(q, n);
+	return netlink_ask(q->socket, n);
 }
 
 int queue_open(struct queue *q, uint16_t number, char *why, size_t size)
@@ -185,7 +169,7 @@ static void give(struct queue *q, int type, uint32_t id, uint32_t verdict)
 {
 	const struct nfqnl_msg_verdict_hdr v = { htonl(verdict), htonl(id) };
 	char buffer[64];
-	struct nlmsghdr *n = message(q, buffer, type, 0);
+	struct nlmsghdr *n = message(q, buffer, type);
 
 	mnl_attr_put(n, NFQA_VERDICT_HDR, sizeof(v), &v);
 	mnl_socket_sendto(q->socket, n, n->nlmsg_len);
@@ -204,7 +188,7 @@ static void accept_changed(struct queue *q, const struct queued *one)
 	struct nlattr payload = { .nla_len = MNL_ATTR_HDRLEN + one->len,
 				  .nla_type = NFQA_PAYLOAD };
 	char buffer[64];
-	struct nlmsghdr *n = message(q, buffer, NFQNL_MSG_VERDICT, 0);
+	struct nlmsghdr *n = message(q, buffer, NFQNL_MSG_VERDICT);
 	struct iovec iov[] = {
 		{ n, 0 },
 		{ &payload, sizeof(payload) },
