@@ -12,7 +12,7 @@
 
 #define BATON_LINK_PORT 7792
 #define BATON_LINK_MAGIC 0x626c /* "bl" */
-#define BATON_LINK_VERSION 1
+#define BATON_LINK_VERSION 2
 
 #define BATON_LINK_NAME_LEN 64 /* of a node, with the final NUL */
 #define BATON_LINK_DATA_MAX (256u << 10) /* payload of one frame */

@@ -61,7 +61,7 @@ class Proxies(Network):
     def connect_hosts(self):
         """By which the proxies replicate: an ordinary network, all of whose
         offloads work."""
-        hub = self.lab.netns("hub")
+        self.hub = hub = self.lab.netns("hub")
         hub.ip("link", "add", "br0", "up", "type", "bridge")
         for host in self.hosts.values():
             port = f"p{host.number}"

@@ -2,6 +2,7 @@
 """Rows P1 to P5: connections through baton-proxy, and what becomes of them when
 it dies."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ from crowd import Crowd, acked, assert_went_on, both_families
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
 KILLS = max(2, int(50 / SLOW))
+MANY = 1200
 BIG = int((20 << 20) / SLOW)  # bytes
 EARLY = BIG // (1 << 16) // 3  # pieces, of which BIG has three times as many
 
@@ -265,6 +267,25 @@ def test_p5_live_moves(network):
     counted = [network.report(n) for n in ("a", "b")]
     assert sum(c["proven"] for c in counted)
     assert [c["unkept"] + c["lost"] for c in counted] == [0, 0]
+
+
+def test_p5_many_connections(network):
+    """Idle all of them, so nothing but an answer tells where an end is."""
+    network.start_proxies()
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(network.client_socket())
+                   for _ in range(MANY)]
+
+        def echo(word):
+            for s in sockets:
+                s.sendall(b"echo %s\n" % word)
+            for s in sockets:
+                assert s.recv(100) == b"echo %s\n" % word
+        echo(b"before")
+        killed(network)
+        wait_until(lambda: network.report("b")["taken_over"] == MANY,
+                   "b has taken all of them over")
+        echo(b"after")
 
 
 def test_p5_without_the_gate(network):

@@ -14,7 +14,7 @@ from crowd import acked
 from link_peer import (CONN, CONN_PART, DATA, GONE, IN, LACKS, NONE, OUT, OWNER,
                        PAIR, PROOF, PROVE, REASON, RECOVER, RECOVERED, REFUSED,
                        SNAPSHOT, SNAPSHOT_BEGIN, SNAPSHOT_END, STANDBY, STREAM,
-                       LinkPeer, message)
+                       VERSION, LinkPeer, message)
 from proxies import OWNER as ROLE
 from proxies import Proxies, Stream, beside
 
@@ -73,9 +73,9 @@ def test_p4_wrong_key(network):
 
 def test_p4_another_version(network):
     proxy = network.start_proxy("a")
-    with peer(network, "b", version=2) as b:
+    with peer(network, "b", version=VERSION + 1) as b:
         b.wait_over()
-    proxy.wait_output("it speaks version 2, this node 1")
+    proxy.wait_output(f"it speaks version {VERSION + 1}, this node {VERSION}")
     Stream(network).echo(1)
     assert network.report("a")["standby"] is None
 

@@ -19,6 +19,11 @@
 
 #define FAIR_SHARE (256u << 10) /* bytes of one side of a connection */
 
+/* What has come goes on before the standby is written to if it is no more: a
+ * question, say, whose answer somebody waits for. Of more than that it is the
+ * acknowledgement, which the standby's answer lets out. Bytes. */
+#define LITTLE 4096
+
 #define AT_ONCE 256 /* packets, before the rest of the loop has its turn */
 
 /* --- whose is it? -------------------------------------------------------------- */
@@ -125,9 +130,9 @@ static bool is_news(const struct side *side, const struct segment *s,
 	       side->track.acked - side->told >= TELL_EVERY;
 }
 
-/* May the packet go on only when all before it is stored? */
-static bool must_wait(const struct service *service, const struct segment *s,
-		      bool was_open)
+/* Does it bring what has to be stored before it is acknowledged? */
+static bool is_to_store(const struct service *service, const struct segment *s,
+			bool was_open)
 {
 	if (!policy_holds(service->config->policy))
 		return false;
@@ -145,41 +150,33 @@ static bool use_up(struct proxy *p, struct side *side, const struct segment *s,
 }
 
 /* A segment that the replica knows now. `stored`: the standby will, when it has
- * confirmed what was sent. False: the connection is gone. */
+ * confirmed what was sent; `store`: it has to. False: the connection is gone. */
 static bool deliver(struct proxy *p, const struct service *service,
 		    struct side *side, const struct segment *s,
-		    const struct queued *q, bool wait, bool stored)
+		    const struct queued *q, bool store, bool stored)
 {
-	bool lacks = takeover_lacks(side);
-
 	p->count.unconfirmed += !stored;
-	if (wait && !stored && !may_go(service)) {
+	if (store && !stored && !may_go(service))
 		queue_drop(&p->in, q->id);
-	} else if (takeover_asks(side)) {
+	else if (takeover_lacks(side))
 		return use_up(p, side, s, q);
-	} else if (lacks && !stored) {
-		queue_drop(&p->in, q->id); /* its socket is about to be made */
-	} else if (lacks || (wait && stored && p->acked < p->sent)) {
-		p->count.held++;
-		/* a kernel that has no socket yet would answer it */
-		if (queue_wait(&p->in, q, p->sent, may_go(service) && !lacks,
-			       side_conn(side), service))
-			queue_drop(&p->in, q->id);
-	} else {
+	else
 		queue_accept(&p->in, q);
-	}
 	return true;
 }
 
 /* The standby is told of a packet; `before`: the bytes before it. */
-static bool tell(struct service *service, struct conn *c,
+static bool tell(struct service *service, struct side *side,
 		 const struct queued *q, uint64_t before)
 {
 	struct proxy *p = service->proxy;
 
 	if (!guard_send(service, MESSAGE_IN, q->packet, q->len))
 		return false;
-	conn_tell(c, p->sent, p->acked, before);
+	conn_tell(side_conn(side), p->sent, p->acked, before);
+	p->told_bytes += q->len;
+	side->told = side->track.acked;
+	side->news = p->sent;
 	return true;
 }
 
@@ -199,10 +196,7 @@ static void unprotect(struct proxy *p, struct service *service, struct conn *c,
 {
 	p->count.no_memory++;
 	guard_gone(service, c);
-	/* behind what it has brought before */
-	if (p->acked >= p->sent ||
-	    queue_wait(&p->in, q, p->sent, true, NULL, service))
-		queue_accept(&p->in, q);
+	queue_accept(&p->in, q);
 }
 
 /* The kernel of a new owner is told of no more than it knows of. */
@@ -245,12 +239,10 @@ static void take_in(struct proxy *p, struct service *service, struct side *side,
 	}
 	/* what tells nothing new is stored with what was sent before */
 	if (stored && verdict == TRACK_TAKEN &&
-	    is_news(side, s, was_open, repeats)) {
-		stored = tell(service, c, q, before);
-		side->told = side->track.acked;
-	}
+	    is_news(side, s, was_open, repeats))
+		stored = tell(service, side, q, before);
 	catch_up(p, side, s, q);
-	if (deliver(p, service, side, s, q, must_wait(service, s, was_open),
+	if (deliver(p, service, side, s, q, is_to_store(service, s, was_open),
 		    stored) &&
 	    replica_is_over(c) && !c->takeover)
 		replica_remove(&p->replica, c);
@@ -284,9 +276,28 @@ static void look(struct proxy *p, struct queued *q)
 	}
 }
 
+static void on_out(void *arg, struct queued *q);
+
+/* What is on its way out does not wait for all that is on its way in. */
+static void drain(struct proxy *p)
+{
+	queue_read(&p->out, on_out, p, AT_ONCE);
+}
+
+/* To make a socket takes long, and there are many to make: the first words of each
+ * go out before the next one is made. */
+static void look_and_drain(struct proxy *p, struct queued *q)
+{
+	bool taking = p->takeovers;
+
+	look(p, q);
+	if (taking)
+		drain(p);
+}
+
 static void on_in(void *arg, struct queued *q)
 {
-	look(arg, q);
+	look_and_drain(arg, q);
 }
 
 void active_begin(struct service *s)
@@ -294,6 +305,7 @@ void active_begin(struct service *s)
 	struct proxy *p = s->proxy;
 	uint32_t kept = 0;
 
+	drain(p); /* questions to all ends */
 	for (uint32_t i = 0; i < p->nr_early; i++) {
 		struct early *e = &p->early[i];
 
@@ -302,7 +314,7 @@ void active_begin(struct service *s)
 			continue;
 		}
 		e->q.packet = e->bytes;
-		look(p, &e->q);
+		look_and_drain(p, &e->q);
 		p->early_bytes -= e->q.len;
 		free(e->bytes);
 	}
@@ -325,31 +337,74 @@ void active_tick(struct proxy *p, uint64_t now)
 
 /* --- what goes out ------------------------------------------------------------------ */
 
+/* It leaves when the standby has stored all up to this message, which it was sent
+ * if `stored`. */
+static void leave_after(struct proxy *p, const struct service *service,
+			struct conn *c, const struct queued *q, bool stored,
+			uint64_t sequence)
+{
+	if (!stored && !may_go(service)) {
+		queue_drop(&p->out, q->id);
+	} else if (!stored || sequence <= p->acked) {
+		queue_accept(&p->out, q);
+	} else {
+		p->count.held++;
+		if (queue_wait(&p->out, q, sequence, may_go(service), c,
+			       service))
+			queue_drop(&p->out, q->id);
+	}
+}
+
 /* A SYN-ACK waits until the standby knows the connection; so does the end of
- * one. A FIN says what the replica knows already. */
+ * one. */
+static void take_word(struct proxy *p, struct service *service,
+		      struct side *side, const struct segment *s,
+		      const struct queued *q)
+{
+	struct conn *c = side_conn(side);
+	bool stored = false;
+
+	track_out(&side->track, s);
+	if (c->synced)
+		stored = guard_send(service, MESSAGE_OUT, q->packet, q->len);
+	leave_after(p, service, c, q, stored, p->sent);
+}
+
+/*
+ * What acknowledges more than the standby has waits for it. So does a FIN: a byte
+ * that goes to an end before the standby has it is repeated by its sender, but
+ * how a stream ends nobody could tell from what the end says of it.
+ */
+static void let_out(struct proxy *p, struct service *service, struct side *side,
+		    const struct segment *s, const struct queued *q)
+{
+	struct conn *c = side_conn(side);
+	bool fin = s->flags & SEGMENT_FIN;
+
+	if (c->synced ? side->news <= p->acked : may_go(service))
+		replica_assure(side);
+	if (!policy_holds(service->config->policy) ||
+	    (!fin && !replica_tells(side, s)))
+		queue_accept(&p->out, q);
+	else
+		leave_after(p, service, c, q, c->synced,
+			    fin ? c->told : side->news);
+}
+
 static void take_out(struct proxy *p, struct service *service,
 		     struct side *side, const struct segment *s,
 		     struct queued *q)
 {
 	struct conn *c = side_conn(side);
-	bool stored = false;
 
-	if (s->flags & (SEGMENT_SYN | SEGMENT_RST)) {
-		track_out(&side->track, s);
-		if (c->synced)
-			stored = guard_send(service, MESSAGE_OUT, q->packet,
-					    q->len);
-		if (!stored && !may_go(service))
-			queue_drop(&p->out, q->id);
-		else if (!stored || queue_wait(&p->out, q, p->sent,
-					       may_go(service), c, service))
-			queue_accept(&p->out, q);
-	} else if (side->which == CLIENT &&
-		   policy_clamps(service->config->policy)) {
-		withhold_out(p, c, s, q);
-	} else {
-		queue_accept(&p->out, q);
-	}
+	if (s->flags & (SEGMENT_SYN | SEGMENT_RST))
+		take_word(p, service, side, s, q);
+	else if (side->which == SERVER ||
+		 !policy_clamps(service->config->policy) ||
+		 withhold_out(p, c, s, q))
+		let_out(p, service, side, s, q);
+	else
+		queue_drop(&p->out, q->id);
 	if (replica_is_over(c) && !c->takeover)
 		replica_remove(&p->replica, c);
 }
@@ -371,7 +426,7 @@ static void on_out(void *arg, struct queued *q)
 	struct segment s;
 	int which;
 
-	if (segment_parse(&s, q->packet, q->len, false)) {
+	if (segment_parse_head(&s, q->packet, q->len, q->whole)) {
 		queue_drop(&p->out, q->id);
 		return;
 	}
@@ -393,8 +448,6 @@ static void on_out(void *arg, struct queued *q)
 void active_release(struct proxy *p, uint64_t sequence)
 {
 	p->acked = sequence;
-	takeover_stored(p); /* packets that have waited go to its sockets */
-	queue_release(&p->in, sequence);
 	queue_release(&p->out, sequence);
 	commits_release(p, sequence);
 }
@@ -405,7 +458,12 @@ static void on_poll_in(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
+	p->told_bytes = 0;
 	queue_read(&p->in, on_in, p, AT_ONCE);
+	if (p->told_bytes > LITTLE)
+		return;
+	relays_poll(&p->relays);
+	drain(p);
 }
 
 static void on_poll_out(uv_poll_t *poll, int status, int events)
@@ -414,16 +472,26 @@ static void on_poll_out(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	queue_read(&p->out, on_out, p, AT_ONCE);
+	drain(p);
+}
+
+/* Only what is changed on its way out is needed as a whole. */
+static uint32_t range_out(const struct config *c)
+{
+	for (size_t i = 0; i < c->nr_services; i++)
+		if (policy_clamps(c->services[i].policy))
+			return QUEUE_WHOLE;
+	return QUEUE_HEADERS;
 }
 
 int active_open(struct proxy *p, char *why, size_t size)
 {
-	int err = queue_open(&p->in, p->config->queue, why, size);
+	int err = queue_open(&p->in, p->config->queue, QUEUE_WHOLE, why, size);
 
 	if (err)
 		return err;
-	err = queue_open(&p->out, p->config->queue + 1, why, size);
+	err = queue_open(&p->out, p->config->queue + 1, range_out(p->config),
+			 why, size);
 	if (err)
 		return err;
 	uv_poll_init(p->loop, &p->poll_in, queue_fd(&p->in));

@@ -118,6 +118,7 @@ static int attach(struct proxy *p, struct conn *c, int fd)
 		   relay_pend(r, SERVER, bytes, nr)))
 		return -ENOMEM;
 	r->end[SERVER].shut = false;
+	r->end[SERVER].written = from;
 	return relay_set(&p->relays, r, SERVER, fd, false);
 }
 

@@ -84,7 +84,6 @@ static void lose(struct proxy *p, const char *why)
 		for (struct conn *c = p->replica.conns[i]; c; c = c->next)
 			c->synced = false;
 	}
-	queue_give_up(&p->in);
 	queue_give_up(&p->out);
 	commits_give_up(p);
 }
@@ -158,8 +157,9 @@ static bool sync_conn(struct service *s, enum baton_link_type type,
 		return false;
 	c->synced = true;
 	c->told = 0; /* of this link */
+	for (int i = 0; i < NR_SIDES; i++)
+		c->side[i].news = p->sent;
 	commits_sent(p, c);
-	takeover_told(c, p->sent);
 	return true;
 }
 
@@ -196,7 +196,6 @@ void guard_lacks(struct service *s, struct conn *c)
 		return;
 	s->proxy->count.unkept++;
 	c->synced = false;
-	queue_withdraw(&s->proxy->in, c);
 	queue_withdraw(&s->proxy->out, c);
 	commits_lack(s->proxy, c);
 }

@@ -24,12 +24,12 @@ struct wire_side {
 	__be16 flags;
 	__be32 window, window_max, window_seq, ts_value, ts_echo;
 	__be32 kept;
-	__be64 received, acked, end_at;
+	__be64 received, acked, reach, end_at;
 	__be32 nr_ranges;
 	__be32 zero;
 };
 
-_Static_assert(sizeof(struct wire_side) == 112, "no padding");
+_Static_assert(sizeof(struct wire_side) == 120, "no padding");
 
 struct wire_range {
 	__be64 at;
@@ -118,6 +118,7 @@ static uint8_t *put_side(uint8_t *at, const struct side *s)
 			       .ts_echo = htonl(t->ts_echo),
 			       .received = htobe64(t->received),
 			       .acked = htobe64(t->acked),
+			       .reach = htobe64(t->reach),
 			       .end_at = htobe64(t->end_at),
 			       .kept = htonl(t->kept),
 			       .nr_ranges = htonl(t->nr_ranges) };
@@ -228,6 +229,7 @@ static int take_side(struct side *s, bool *known, struct rest *r)
 	t->ts_echo = ntohl(w.ts_echo);
 	t->received = be64toh(w.received) - ntohl(w.kept);
 	t->acked = be64toh(w.acked);
+	t->reach = be64toh(w.reach);
 	t->end_at = be64toh(w.end_at);
 	err = track_append(t, bytes, ntohl(w.kept));
 	return err ?: take_ranges(t, r, ntohl(w.nr_ranges));

@@ -19,6 +19,10 @@
 #define UNPROVEN_TRIES 2
 #define UNPROVEN_TRIES_SACK 5
 
+/* Bytes: what leaves passes the queue of packets, and counts until it is read. All
+ * ends of all connections are asked at once. */
+#define SEND_BUFFER (64 << 20)
+
 const struct probe_rule probe_rule_default = {
 	.repeat = 20 * MS,
 	.deadline = 2000 * MS,
@@ -274,10 +278,12 @@ void probe_syn_ack_segment(struct segment *s, const struct track *t,
 
 static int raw_socket(int family, uint32_t mark)
 {
+	const int room = SEND_BUFFER;
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 
 	if (fd < 0)
 		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	if (mark &&
 	    setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0) {
 		int err = -errno;

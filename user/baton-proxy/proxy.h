@@ -76,6 +76,7 @@ struct service {
 	X(commits, "commits of applications")                                  \
 	X(bad_commits, "connections whose application did what it must not")   \
 	X(ahead, "acknowledgements of what only the owner before had sent")    \
+	X(further, "ends that had more than was known when taken over")        \
 	X(silenced, "packets of connections that another host plays")          \
 	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
@@ -123,6 +124,7 @@ struct proxy {
 	struct early *early; /* packets that came before the switch's word */
 	uint32_t nr_early;
 	size_t early_bytes;
+	size_t told_bytes; /* to the standby, of packets of this turn */
 	uv_poll_t poll_in, poll_out;
 	struct probe_sockets raw;
 
@@ -168,8 +170,9 @@ struct service *active_service(struct proxy *p, const struct tuple *t,
 			       int *which);
 
 /* --- withhold.c --- */
-/* A packet that leaves to a client of a service that clamps: its verdict. */
-void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
+/* A packet that leaves to a client of a service that clamps, which may be changed.
+ * False: it would say nothing. */
+bool withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
 		  struct queued *q);
 /* The client repeats what has arrived. */
 void withhold_asked(struct proxy *p, struct conn *c, const struct segment *s);
@@ -249,20 +252,14 @@ void takeover_service(struct service *s);
 /* Does this side wait for the answer to a probe, and is this it? */
 bool takeover_awaits(struct proxy *p, struct side *side,
 		     const struct segment *s);
-/* Is it still to be told where its end is? */
-bool takeover_asks(struct side *side);
-/* Has it no socket yet, for it is being taken over? */
+/* Has it no socket yet, for it is being taken over, and its end was asked? */
 bool takeover_lacks(struct side *side);
 /* May its other end know more of our stream than this kernel has sent? Then
  * *sent is the next sequence number that this one will use. */
 bool takeover_behind(struct side *side, uint32_t *sent);
-/* All that came with the answer is known here; once the standby has it, too, the
- * socket is made. False: the connection is gone. */
+/* All that came with the answer is known here: the socket is made. False: the
+ * connection is gone. */
 bool takeover_answer(struct proxy *p, struct side *side);
-/* The standby has stored more, or there is none to wait for. */
-void takeover_stored(struct proxy *p);
-/* It is told once more of all of a connection, up to this sequence. */
-void takeover_told(struct conn *c, uint64_t sequence);
 void takeover_forget(struct proxy *p, struct conn *c);
 
 /* --- reset.c --- */

@@ -14,8 +14,7 @@
 #include "lib/why.h"
 #include "netlink.h"
 
-#define PACKET_MAX 0xffff /* as one: many of them, joined by GRO */
-#define BUFFER (PACKET_MAX + 4096)
+#define BUFFER (QUEUE_WHOLE + 4096)
 #define RECEIVE_BUFFER (64 << 20)
 #define LONGEST 65536 /* packets in the kernel's queue */
 
@@ -40,13 +39,13 @@ static struct nlmsghdr *message(const struct queue *q, char *buffer, int type)
 
 /* --- configuration -------------------------------------------------------------- */
 
-static int configure(struct queue *q)
+static int configure(struct queue *q, uint32_t range)
 {
 	const struct nfqnl_msg_config_cmd bind = {
 		.command = NFQNL_CFG_CMD_BIND,
 	};
-	const struct nfqnl_msg_config_params whole = {
-		.copy_range = htonl(PACKET_MAX),
+	const struct nfqnl_msg_config_params params = {
+		.copy_range = htonl(range),
 		.copy_mode = NFQNL_COPY_PACKET,
 	};
 	char buffer[512];
@@ -59,14 +58,15 @@ static int configure(struct queue *q)
 	if (err)
 		return err;
 	n = message(q, buffer, NFQNL_MSG_CONFIG);
-	mnl_attr_put(n, NFQA_CFG_PARAMS, sizeof(whole), &whole);
+	mnl_attr_put(n, NFQA_CFG_PARAMS, sizeof(params), &params);
 	mnl_attr_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(LONGEST));
 	mnl_attr_put_u32(n, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
 	mnl_attr_put_u32(n, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
 	return netlink_ask(q->socket, n);
 }
 
-int queue_open(struct queue *q, uint16_t number, char *why, size_t size)
+int queue_open(struct queue *q, uint16_t number, uint32_t range, char *why,
+	       size_t size)
 {
 	const int room = RECEIVE_BUFFER, one = 1;
 	int err;
@@ -78,7 +78,7 @@ int queue_open(struct queue *q, uint16_t number, char *why, size_t size)
 	    mnl_socket_bind(q->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		err = -errno;
 	else
-		err = configure(q);
+		err = configure(q, range);
 	if (err) {
 		queue_close(q);
 		return why_set(why, size, err,
@@ -139,6 +139,9 @@ static int take_packet(const struct nlmsghdr *n, void *data)
 	if (a[NFQA_PAYLOAD]) {
 		q.packet = mnl_attr_get_payload(a[NFQA_PAYLOAD]);
 		q.len = mnl_attr_get_payload_len(a[NFQA_PAYLOAD]);
+		q.whole = a[NFQA_CAP_LEN]
+				  ? ntohl(mnl_attr_get_u32(a[NFQA_CAP_LEN]))
+				  : q.len;
 	}
 	r->each(r->arg, &q);
 	return MNL_CB_OK;

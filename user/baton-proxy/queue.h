@@ -16,7 +16,8 @@
 struct queued {
 	uint32_t id;
 	uint8_t *packet; /* from its IP header on; may be written to */
-	size_t len;
+	size_t len; /* of what is there of it */
+	size_t whole; /* of all of it; more than `len`: it cannot be changed */
 	bool verified; /* the checksum is known to be right */
 	bool changed; /* it was written to */
 };
@@ -44,8 +45,13 @@ struct queue {
 	uint32_t lost; /* times that the kernel said it had no room */
 };
 
-/* Bind queue `number`. 0 or a negative errno, with `why` filled. */
-int queue_open(struct queue *q, uint16_t number, char *why, size_t size);
+#define QUEUE_WHOLE 0xffff /* a packet: many of them, joined by GRO */
+#define QUEUE_HEADERS 256 /* and options, more than there can be in TCP's */
+
+/* Bind queue `number`, to read at most `range` bytes of each packet. 0 or a
+ * negative errno, with `why` filled. */
+int queue_open(struct queue *q, uint16_t number, uint32_t range, char *why,
+	       size_t size);
 void queue_close(struct queue *q);
 int queue_fd(const struct queue *q);
 

@@ -159,6 +159,28 @@ static int pump_to_nobody(struct relays *e, struct end *from)
 	return n > 0 ? -EPIPE : 0;
 }
 
+/* How many bytes that are read next the other end has already. */
+static uint64_t had(const struct end *from, const struct end *to)
+{
+	uint64_t at = to->written + to->nr;
+
+	return at > from->read ? at - from->read : 0;
+}
+
+/* What has been read goes to the other end as far as it takes it, and is pending
+ * else. */
+static int pass(struct relay *r, struct end *to, const uint8_t *bytes, size_t n)
+{
+	ssize_t sent = n ? send(to->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+			 : 0;
+
+	if (sent < 0 && !is_patient(to))
+		return -errno;
+	sent = sent < 0 ? 0 : sent;
+	to->written += sent;
+	return relay_pend(r, to->which, bytes + sent, n - sent);
+}
+
 /* From one to the other until one of them has to wait. 0 or a negative errno. */
 static int pump(struct relays *e, struct relay *r, int from_which)
 {
@@ -170,7 +192,8 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 		return 0;
 	for (;;) {
 		int done = flush(to);
-		ssize_t n, sent;
+		uint64_t skip;
+		ssize_t n;
 
 		if (done <= 0)
 			return done;
@@ -187,18 +210,19 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 		n = recv(from->fd, e->buffer, BUFFER, MSG_DONTWAIT);
 		if (n < 0)
 			return would_block() ? 0 : -errno;
+		skip = had(from, to);
+		if (!n && skip) /* this is not what it had sent before */
+			return -EPROTO;
 		if (!n) {
 			from->ended = true;
 			break;
 		}
 		from->read += n;
-		sent = send(to->fd, e->buffer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent < 0 && !is_patient(to))
-			return -errno;
-		sent = sent < 0 ? 0 : sent;
-		to->written += sent;
-		if (relay_pend(r, to->which, e->buffer + sent, n - sent))
-			return -ENOMEM;
+		if (skip > (uint64_t)n)
+			skip = n;
+		done = pass(r, to, e->buffer + skip, n - skip);
+		if (done)
+			return done;
 	}
 	if (!to->shut) {
 		to->shut = true;
@@ -284,17 +308,21 @@ static void free_dead(struct relays *e)
 	}
 }
 
-static void on_events(uv_poll_t *poll, int status, int events)
+void relays_poll(struct relays *e)
 {
-	struct relays *e = poll->data;
 	struct epoll_event event[EVENTS];
 	int n = epoll_wait(e->epoll, event, EVENTS, 0);
 
-	(void)status;
-	(void)events;
 	for (int i = 0; i < n; i++)
 		take_event(e, &event[i]);
 	free_dead(e);
+}
+
+static void on_events(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	relays_poll(poll->data);
 }
 
 static void on_prepare(uv_prepare_t *prepare)

@@ -28,7 +28,10 @@ struct end {
 	 * socket at times. */
 	bool held;
 	uint64_t read; /* position in its stream of what is read next */
-	uint64_t written; /* position in ours behind what it was given */
+	/* Position in ours behind what it was given. If that, with what is
+	 * pending, is ahead of what was read from the other end, it has the
+	 * bytes between from somebody else. */
+	uint64_t written;
 	uint8_t *pending;
 	size_t start, nr;
 };
@@ -60,6 +63,9 @@ struct relays {
 };
 
 int relays_open(struct relays *e, uv_loop_t *loop); /* 0 or negative errno */
+
+/* What there is to relay now, before the rest of the loop has its turn. */
+void relays_poll(struct relays *e);
 
 /* A relay without sockets; NULL: no memory. */
 struct relay *relay_new(struct relays *e, uint16_t service, void *arg);

@@ -290,6 +290,39 @@ int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
 	return 0;
 }
 
+void replica_assure(struct side *side)
+{
+	const struct track *t = &side->track;
+
+	side->sure = track_next_in(t) - t->seq_in;
+}
+
+bool replica_tells(const struct side *side, const struct segment *s)
+{
+	/* what a SACK block names has come after something that has not */
+	return s->flags & SEGMENT_ACK &&
+	       (s->sack_block ||
+		seq_before(side->track.seq_in + side->sure, s->ack));
+}
+
+void replica_inherit(struct conn *c)
+{
+	bool open = !c->local && track_is_open(&c->side[CLIENT].track) &&
+		    track_is_open(&c->side[SERVER].track);
+
+	for (int i = 0; i < NR_SIDES; i++) {
+		struct track *t = &c->side[i].track;
+		const struct track *other = &c->side[!i].track;
+		uint64_t reach = other->received;
+
+		if (open && !other->end_in)
+			reach += REPLICA_ROOM;
+		if (reach > t->reach)
+			t->reach = reach;
+		replica_assure(&c->side[i]);
+	}
+}
+
 void replica_trim(struct conn *c)
 {
 	for (int i = 0; i < NR_SIDES; i++)
@@ -364,6 +397,12 @@ static bool end_is_sound(const struct track *t)
 	return !t->end_at;
 }
 
+static bool acked_is_sound(const struct track *t, const struct track *other)
+{
+	return t->acked <= other->received ||
+	       (!other->end_in && t->acked <= t->reach);
+}
+
 static bool track_is_sound(const struct track *t, const struct track *other)
 {
 	return handshake_is_sound(t) && end_is_sound(t) &&
@@ -371,7 +410,7 @@ static bool track_is_sound(const struct track *t, const struct track *other)
 	       t->window_max <= UINT16_MAX << SEGMENT_SCALE_MAX &&
 	       t->received < LONGEST && t->end_at < LONGEST &&
 	       t->kept <= t->received && t->received >= t->prefix &&
-	       t->acked <= other->received &&
+	       t->reach < LONGEST && acked_is_sound(t, other) &&
 	       /* what the other end may still need is there */
 	       t->received - t->kept <= other->acked &&
 	       (!t->end_acked ||
@@ -390,8 +429,9 @@ static bool server_is_sound(const struct conn *c)
 {
 	const struct side *s = &c->side[SERVER];
 
-	if (c->local)
-		return is_nobody(&s->tuple) && track_is_open(&s->track);
+	if (c->local) /* it has what it was given by a replica */
+		return is_nobody(&s->tuple) && track_is_open(&s->track) &&
+		       s->track.acked <= c->side[CLIENT].track.received;
 	return tuple_is_sound(&s->tuple) ||
 	       (is_nobody(&s->tuple) && !s->track.opened_in &&
 		!s->track.opened_out);

@@ -22,9 +22,11 @@ struct side {
 	uint8_t which; /* CLIENT or SERVER */
 	bool known; /* the tuple is set, and it is in the table */
 	uint64_t told; /* `acked`, as the standby last heard of it */
-	/* taken over: up to here in our stream its end may know what the owner
-	 * before has sent, and this host has not */
-	uint64_t overlap;
+	/* The owner's; both change when something is told of, or leaves: */
+	uint64_t news; /* sequence of the newest message to the standby about
+			* what has come from its end */
+	uint32_t sure; /* sequence numbers from `seq_in` on that its end may be
+			* told have arrived, as the standby has them */
 };
 
 struct conn {
@@ -161,6 +163,19 @@ static inline struct cut replica_cut(const struct conn *c)
  */
 int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
 		   uint32_t room);
+
+/*
+ * Another owner's connection is this host's now. It may have sent on what its
+ * standby never had, as it has told the sender of it nothing: so each end may be
+ * ahead of what is known here, and the sender repeats it.
+ */
+void replica_inherit(struct conn *c);
+
+/* Does a segment that leaves say that more has arrived than it may? */
+bool replica_tells(const struct side *side, const struct segment *s);
+
+/* All that has come from its end is where it has to be: it may be told. */
+void replica_assure(struct side *side);
 
 /* Let go what both ends have acknowledged: when a takeover is over, or its owner
  * would keep, and ask for, more than its standby has. */

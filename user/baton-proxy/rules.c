@@ -14,8 +14,12 @@
 #define CHAIN_IN "BATON-PROXY-IN"
 #define CHAIN_OUT "BATON-PROXY-OUT"
 
-/* A connection's first word of a kernel, and its last */
-#define LAST_WORDS "! --tcp-flags SYN,FIN,RST NONE "
+/* What leaves by itself where nothing is withheld: a kernel's words in the middle
+ * of a connection. Its first ones and its last are always looked at. */
+static const char *looked_at(const struct config_service *s)
+{
+	return policy_holds(s->policy) ? "" : "! --tcp-flags SYN,FIN,RST NONE ";
+}
 
 struct family {
 	uint8_t version;
@@ -79,9 +83,7 @@ static void write_service(FILE *out, const struct config *c,
 		fprintf(out,
 			"-A " CHAIN_OUT " -p tcp -s %s --sport %u %s-j NFQUEUE "
 			"--queue-num %u\n",
-			vip, s->port,
-			policy_clamps(s->policy) ? "" : LAST_WORDS,
-			c->queue + 1);
+			vip, s->port, looked_at(s), c->queue + 1);
 	}
 	if (s->source.family == family) {
 		fprintf(out,
@@ -91,10 +93,9 @@ static void write_service(FILE *out, const struct config *c,
 			c->queue);
 		fprintf(out,
 			"-A " CHAIN_OUT " -p tcp -s %s -d %s --dport "
-			"%u " LAST_WORDS "-j NFQUEUE "
-			"--queue-num %u\n",
+			"%u %s-j NFQUEUE --queue-num %u\n",
 			source, addr_format(&s->server, vip), s->server_port,
-			c->queue + 1);
+			looked_at(s), c->queue + 1);
 	}
 }
 
@@ -111,9 +112,9 @@ static void write_transparent(FILE *out, const struct config *c,
 		"! --dst-type LOCAL -j NFQUEUE --queue-num %u\n",
 		server, s->server_port, c->queue);
 	fprintf(out,
-		"-A " CHAIN_OUT " -p tcp -d %s --dport %u " LAST_WORDS
+		"-A " CHAIN_OUT " -p tcp -d %s --dport %u %s"
 		"-m addrtype ! --src-type LOCAL -j NFQUEUE --queue-num %u\n",
-		server, s->server_port, c->queue + 1);
+		server, s->server_port, looked_at(s), c->queue + 1);
 }
 
 /* Two services may share a source and a server: the same rule twice does no

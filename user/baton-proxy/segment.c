@@ -60,7 +60,9 @@ struct outer {
 	size_t len; /* of TCP's header and payload */
 };
 
-static int read_ipv4(struct outer *o, const uint8_t *at, size_t len)
+/* Of `whole` bytes the first `len` are there. */
+static int read_ipv4(struct outer *o, const uint8_t *at, size_t len,
+		     size_t whole)
 {
 	size_t header, total;
 
@@ -68,7 +70,8 @@ static int read_ipv4(struct outer *o, const uint8_t *at, size_t len)
 		return -EBADMSG;
 	header = (at[0] & 0xf) * 4;
 	total = get16(at + 2);
-	if (header < sizeof(struct iphdr) || total < header || total > len)
+	if (header < sizeof(struct iphdr) || header > len || total < header ||
+	    total > whole)
 		return -EBADMSG;
 	if (get16(at + 6) & (IP_MF | IP_OFFMASK) || at[9] != IPPROTO_TCP)
 		return -EBADMSG;
@@ -88,15 +91,17 @@ static bool is_extension(uint8_t next)
 	       next == IPPROTO_DSTOPTS;
 }
 
-static int read_ipv6(struct outer *o, const uint8_t *at, size_t len)
+static int read_ipv6(struct outer *o, const uint8_t *at, size_t len,
+		     size_t whole)
 {
+	const uint8_t *here = at + len;
 	size_t left;
 	uint8_t next;
 
 	if (len < sizeof(struct ip6_hdr))
 		return -EBADMSG;
 	left = get16(at + 4);
-	if (left > len - sizeof(struct ip6_hdr))
+	if (left > whole - sizeof(struct ip6_hdr))
 		return -EBADMSG;
 	next = at[6];
 	o->family = 6;
@@ -106,12 +111,13 @@ static int read_ipv6(struct outer *o, const uint8_t *at, size_t len)
 	while (is_extension(next)) {
 		size_t n;
 
-		if (left < 8)
+		if (left < 8 || here - at < 8)
 			return -EBADMSG;
 		n = (at[1] + 1) * 8;
 		/* Segments left: the destination is not the last one, and
 		 * TCP's checksum is about another. */
-		if (n > left || (next == IPPROTO_ROUTING && at[3]))
+		if (n > left || n > (size_t)(here - at) ||
+		    (next == IPPROTO_ROUTING && at[3]))
 			return -EBADMSG;
 		next = at[0];
 		at += n;
@@ -124,18 +130,30 @@ static int read_ipv6(struct outer *o, const uint8_t *at, size_t len)
 	return 0;
 }
 
-static int read_outer(struct outer *o, const uint8_t *at, size_t len)
+/* All headers are there, if not all of the packet. */
+static int read_head(struct outer *o, const uint8_t *at, size_t len,
+		     size_t whole)
 {
 	int version = len ? at[0] >> 4 : 0;
-	int err = version == 4	 ? read_ipv4(o, at, len)
-		  : version == 6 ? read_ipv6(o, at, len)
+	int err = version == 4	 ? read_ipv4(o, at, len, whole)
+		  : version == 6 ? read_ipv6(o, at, len, whole)
 				 : -EBADMSG;
-	size_t header;
+	size_t header, here;
 
-	if (err || o->len < TCP_HEADER)
+	if (err)
+		return err;
+	here = at + len - o->tcp;
+	if (o->len < TCP_HEADER || here < TCP_HEADER)
 		return -EBADMSG;
 	header = (o->tcp[12] >> 4) * 4;
-	return header < TCP_HEADER || header > o->len ? -EBADMSG : 0;
+	return header < TCP_HEADER || header > o->len || header > here
+		       ? -EBADMSG
+		       : 0;
+}
+
+static int read_outer(struct outer *o, const uint8_t *at, size_t len)
+{
+	return read_head(o, at, len, len);
 }
 
 /* --- reading --------------------------------------------------------------- */
@@ -193,26 +211,43 @@ static void read_tuple(struct tuple *t, const struct outer *o, bool inbound)
 	t->family = o->family;
 }
 
+static void read_segment(struct segment *s, const struct outer *o, bool inbound)
+{
+	size_t header = (o->tcp[12] >> 4) * 4;
+
+	*s = (struct segment){
+		.seq = get32(o->tcp + 4),
+		.ack = get32(o->tcp + 8),
+		.flags = o->tcp[13],
+		.window = get16(o->tcp + 14),
+		.scale = SEGMENT_NO_SCALE,
+		.payload = o->tcp + header,
+		.length = o->len - header,
+	};
+	read_tuple(&s->tuple, o, inbound);
+	read_options(s, o->tcp + TCP_HEADER, header - TCP_HEADER);
+}
+
 int segment_parse(struct segment *s, const void *packet, size_t len,
 		  bool inbound)
 {
 	struct outer o;
-	size_t header;
 
 	if (read_outer(&o, packet, len))
 		return -EBADMSG;
-	header = (o.tcp[12] >> 4) * 4;
-	*s = (struct segment){
-		.seq = get32(o.tcp + 4),
-		.ack = get32(o.tcp + 8),
-		.flags = o.tcp[13],
-		.window = get16(o.tcp + 14),
-		.scale = SEGMENT_NO_SCALE,
-		.payload = o.tcp + header,
-		.length = o.len - header,
-	};
-	read_tuple(&s->tuple, &o, inbound);
-	read_options(s, o.tcp + TCP_HEADER, header - TCP_HEADER);
+	read_segment(s, &o, inbound);
+	return 0;
+}
+
+int segment_parse_head(struct segment *s, const void *packet, size_t len,
+		       size_t whole)
+{
+	struct outer o;
+
+	if (len > whole || read_head(&o, packet, len, whole))
+		return -EBADMSG;
+	read_segment(s, &o, false);
+	s->payload = NULL;
 	return 0;
 }
 

@@ -66,6 +66,11 @@ struct segment {
 int segment_parse(struct segment *s, const void *packet, size_t len,
 		  bool inbound);
 
+/* The same of a packet of `whole` bytes that goes out, of which only the first
+ * `len` are there. The payload is NULL. */
+int segment_parse_head(struct segment *s, const void *packet, size_t len,
+		       size_t whole);
+
 /*
  * Is the TCP checksum of such a packet right? To be asked before a segment is
  * believed, unless the kernel says that it has verified it or has yet to fill

@@ -182,6 +182,7 @@ static int greet(struct service *s, struct relay *r, const struct tuple *client)
 	uint8_t header[PROXY_HEADER_MAX];
 	size_t length = proxy_header_make(s->config->header, client, header);
 
+	r->end[CLIENT].read = length; /* as if the client had said it */
 	return relay_pend(r, SERVER, header, length);
 }
 
@@ -326,10 +327,9 @@ static void forget_sockets(struct proxy *p, const struct conn *c)
 
 /*
  * Another host speaks for these connections now; this one must not say a word
- * any more. Packets that still wait go nowhere: a kernel without sockets for
- * them would answer, and perhaps be heard when this host is the owner's again.
- * What is known of the connections stays until the other host has told all: if
- * it dies before, there is nobody else who knows.
+ * any more, so packets that still wait go nowhere. What is known of the connections
+ * stays until the other host has told all: if it dies before, there is nobody else
+ * who knows.
  */
 static void abandon(struct service *s)
 {
@@ -344,7 +344,6 @@ static void abandon(struct service *s)
 		c->relay = NULL;
 		c->synced = false;
 	}
-	queue_disown(&p->in, s);
 	queue_disown(&p->out, s);
 	s->syncing = false;
 	s->snapshot_end = 0;

@@ -160,21 +160,16 @@ static json_t *counters(const struct proxy *p)
 	return object;
 }
 
-static json_t *queue(const struct queue *q)
-{
-	return json_pack("{s:I, s:I}", "waiting", (json_int_t)q->nr,
-			 "overflows", (json_int_t)q->lost);
-}
-
 json_t *show_proxy(const struct proxy *p)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:I, s:{s:o, s:o}, "
-			 "s:o}",
+	return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:I, s:{s:{s:I}, "
+			 "s:{s:I, s:I}}, s:o}",
 			 "node", p->config->node, "version", BATON_VERSION,
 			 "pid", (int)getpid(), "uptime_s",
 			 (json_int_t)((clock_ns() - p->started) / 1000000000),
 			 "services", services(p), "peers", peers(p), "relays",
-			 (json_int_t)p->relays.nr, "queues", "in",
-			 queue(&p->in), "out", queue(&p->out), "counters",
-			 counters(p));
+			 (json_int_t)p->relays.nr, "queues", "in", "overflows",
+			 (json_int_t)p->in.lost, "out", "waiting",
+			 (json_int_t)p->out.nr, "overflows",
+			 (json_int_t)p->out.lost, "counters", counters(p));
 }

@@ -26,17 +26,11 @@
 /* One side, on its way to a socket. */
 struct taken {
 	struct probe probe;
-	bool answered; /* its end has said where it is; what comes later waits */
-	bool done;
+	bool done; /* its end has said where it is, or has nothing more to say */
 	int fd; /* -1: none is needed */
 
-	/* answered: as it was then */
-	bool over; /* there is nothing more to say */
-	struct track_resume resume;
-	uint64_t told; /* the last sequence by which the standby is told of what
-			* was used up; 0: nothing was */
-
-	/* as the socket was made: what it does not know */
+	/* done: as the socket was made, what it does not know */
+	uint32_t snd_nxt;
 	uint64_t received; /* of the other end's stream */
 	uint64_t from; /* in ours: what is to be sent first */
 	bool ended, silent;
@@ -144,8 +138,8 @@ static bool finish(struct proxy *p, struct takeover *t)
 		r->end[i].ended = t->side[i].ended;
 		r->end[i].read = t->side[i].received;
 		r->end[i].written = t->side[i].from;
-		c->side[i].overlap = t->side[!i].received;
 		r->end[i].shut = r->end[i].silent = t->side[i].silent;
+		p->count.further += t->side[i].from > t->side[!i].received;
 		if (t->side[i].fd >= 0)
 			relay_set(&p->relays, r, i, t->side[i].fd, false);
 	}
@@ -206,91 +200,49 @@ static int make_socket(struct proxy *p, struct side *side,
 	return fd;
 }
 
-static void set_answered(struct taken *n, const struct track *t)
+static void set_done(struct taken *n, const struct track *t)
 {
-	n->answered = true;
-	n->over = track_is_over(t);
+	n->done = true;
 	n->received = t->received;
 	n->ended = t->end_in;
 }
 
-/* The socket acknowledges what was used up, so the standby is to have it. */
-static bool is_kept(const struct proxy *p, const struct conn *c,
-		    const struct taken *n)
+/* The socket of a side that was asked. NULL, or why there is none. */
+static const char *resume(struct proxy *p, struct side *side)
 {
-	if (!n->told)
-		return true;
-	return c->synced ? p->acked >= n->told
-			 : p->service[c->service].config->on_loss ==
-				   ON_LOSS_GO_ON;
-}
+	struct taken *n = &of(side_conn(side))->side[side->which];
+	const struct track *track = &side->track;
+	bool asked = n->probe.track;
+	struct track_resume r;
 
-/* What its end has said may be acted upon now. False: the connection is gone. */
-static bool go_on(struct proxy *p, struct side *side)
-{
-	struct conn *c = side_conn(side);
-	struct takeover *t = of(c);
-	struct taken *n = &t->side[side->which];
-
-	if (side->track.reset) {
-		give_up(p, c, NOT_KNOWN);
-		return false;
-	}
-	if (!n->over) {
-		n->fd = n->resume.possible ? make_socket(p, side, &n->resume)
-					   : -1;
-		if (n->fd < 0) {
-			n->fd = -1;
-			give_up(p, c,
-				n->resume.possible ? "it has no socket"
-						   : "what an end has does not "
-						     "fit "
-						     "what is known of it");
-			return false;
-		}
-		n->from = n->resume.from;
-		n->silent = n->resume.silent;
-	}
-	n->done = true;
-	return !t->side[CLIENT].done || !t->side[SERVER].done || finish(p, t);
+	if (track->reset)
+		return NOT_KNOWN;
+	if (track_is_over(track))
+		return NULL;
+	r = track_resume(track, &side_other(side)->track,
+			 asked ? n->probe.ack : track_next_out(track),
+			 asked ? n->probe.window : track->window);
+	if (!r.possible)
+		return "what an end has does not fit what is known of it";
+	n->fd = make_socket(p, side, &r);
+	n->snd_nxt = r.snd_nxt;
+	n->from = r.from;
+	n->silent = r.silent;
+	return n->fd < 0 ? "it has no socket" : NULL;
 }
 
 bool takeover_answer(struct proxy *p, struct side *side)
 {
 	struct conn *c = side_conn(side);
-	struct taken *n = &of(c)->side[side->which];
-	const struct track *track = &side->track;
-	bool asked = n->probe.track;
-
-	n->resume = track_resume(track, &side_other(side)->track,
-				 asked ? n->probe.ack : track_next_out(track),
-				 asked ? n->probe.window : track->window);
-	n->told = c->synced ? c->told : 0;
-	set_answered(n, track);
-	return (!track->reset && !is_kept(p, c, n)) || go_on(p, side);
-}
-
-void takeover_stored(struct proxy *p)
-{
-	for (struct takeover *t = p->takeovers, *next; t; t = next) {
-		struct conn *c = t->conn;
-		bool there = true;
-
-		next = t->next;
-		for (int i = 0; i < NR_SIDES && there && of(c) == t; i++)
-			if (t->side[i].answered && !t->side[i].done &&
-			    is_kept(p, c, &t->side[i]))
-				there = go_on(p, &c->side[i]);
-	}
-}
-
-void takeover_told(struct conn *c, uint64_t sequence)
-{
 	struct takeover *t = of(c);
+	const char *wrong = resume(p, side);
 
-	for (int i = 0; t && i < NR_SIDES; i++)
-		if (t->side[i].told)
-			t->side[i].told = sequence;
+	if (wrong) {
+		give_up(p, c, wrong);
+		return false;
+	}
+	set_done(&t->side[side->which], &side->track);
+	return !t->side[CLIENT].done || !t->side[SERVER].done || finish(p, t);
 }
 
 bool takeover_awaits(struct proxy *p, struct side *side,
@@ -299,7 +251,7 @@ bool takeover_awaits(struct proxy *p, struct side *side,
 	struct takeover *t = of(side_conn(side));
 	struct taken *n = t ? &t->side[side->which] : NULL;
 
-	if (!n || n->answered)
+	if (!n || n->done)
 		return false;
 	if (side->track.reset)
 		return true;
@@ -314,21 +266,15 @@ bool takeover_behind(struct side *side, uint32_t *sent)
 	const struct takeover *t = of(c);
 
 	if (t) { /* nothing was sent yet */
-		*sent = t->side[side->which].resume.snd_nxt;
+		*sent = t->side[side->which].snd_nxt;
 		return t->side[side->which].fd >= 0;
 	}
-	if (!c->taken_over || !c->relay || side->track.acked > side->overlap)
+	if (!c->taken_over || !c->relay ||
+	    side->track.acked > side->track.reach)
 		return false;
 	*sent = side->track.seq_out + 1 +
 		(uint32_t)relay_sent(c->relay, side->which);
 	return true;
-}
-
-bool takeover_asks(struct side *side)
-{
-	const struct takeover *t = of(side_conn(side));
-
-	return t && !t->side[side->which].answered;
 }
 
 bool takeover_lacks(struct side *side)
@@ -370,6 +316,9 @@ void takeover_prepare(struct service *s)
 		else if (server->known && !track_is_open(&server->track))
 			replica_unpair(r, c);
 	}
+	for (struct conn *c = r->conns[s->index]; c; c = c->next)
+		if (!c->takeover && !c->relay)
+			replica_inherit(c);
 }
 
 /* Its sides that are to be asked are added to the list. */
@@ -398,8 +347,7 @@ static size_t begin(struct proxy *p, struct conn *c, struct probe **list,
 
 		n->fd = -1;
 		if (!s->known || track_is_over(&s->track)) {
-			set_answered(n, &s->track);
-			n->done = true;
+			set_done(n, &s->track);
 		} else if (track_is_open(&s->track)) {
 			n->probe.track = &s->track;
 			n->probe.tuple = &s->tuple;
@@ -501,7 +449,7 @@ static void on_tick(uv_timer_t *timer)
 
 	for (struct takeover *t = p->takeovers, *next; t; t = next) {
 		next = t->next;
-		if (!t->due || t->due > now || t->side[CLIENT].answered)
+		if (!t->due || t->due > now || t->side[CLIENT].done)
 			continue;
 		if (t->until > now)
 			say_syn_ack(p, t, now);
@@ -509,7 +457,6 @@ static void on_tick(uv_timer_t *timer)
 			give_up(p, t->conn, "its client does not answer");
 	}
 	send_probes(p, now);
-	takeover_stored(p); /* it may have been lost since */
 	active_tick(p, now);
 	guard_tick(p, now);
 }

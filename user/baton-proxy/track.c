@@ -427,6 +427,8 @@ enum track_verdict track_in(struct track *t, const struct segment *s,
 		return open_in(t, s);
 	if (!t->opened_in || !t->opened_out || t->reset)
 		return TRACK_NOTHING;
+	if (!ended && t->reach > sent)
+		sent = t->reach;
 	return take(t, s, sent, ended);
 }
 
@@ -447,9 +449,10 @@ struct track_resume track_resume(const struct track *t,
 	};
 
 	if (!t->opened_in || !t->opened_out || t->reset || ahead < 0 ||
-	    at > other->received + other->end_in)
+	    (at > other->received + other->end_in &&
+	     (other->end_in || at > t->reach)))
 		return r;
-	r.silent = at > other->received;
+	r.silent = other->end_in && at > other->received;
 	r.from = r.silent ? other->received : at;
 	r.end = other->end_in && !r.silent;
 	r.possible = r.from >= first(other) && !(r.silent && r.eof);

@@ -69,6 +69,8 @@ struct track {
 
 	uint64_t received; /* all before has arrived */
 	uint64_t acked; /* all of ours before has arrived there */
+	uint64_t reach; /* of ours the owner before may have sent all up to
+			 * here, though its source is not known any more */
 	uint64_t end_at; /* position of its FIN; if end_in or end_ahead */
 
 	/* [received - kept, received) and, behind it, the ranges, each at its
@@ -97,7 +99,8 @@ void track_free(struct track *t); /* what it holds beside itself */
 /*
  * A segment that arrived. `sent`: the length of the stream toward this end as
  * far as it is known, that is, what the other side has received; `ended`: it is
- * the whole length. An acknowledgement of more is refused.
+ * the whole length. An acknowledgement of more is refused, unless it is within
+ * `reach`.
  */
 enum track_verdict track_in(struct track *t, const struct segment *s,
 			    uint64_t sent, bool ended);
@@ -144,7 +147,9 @@ struct track_resume {
 	uint32_t rcv_nxt, snd_nxt; /* sequence numbers to restore it at */
 	uint32_t window; /* the other end's, in bytes */
 
-	/* Then send these bytes of the other side's stream as ordinary data */
+	/* Then send these bytes of the other side's stream as ordinary data. If
+	 * `from` is behind `to`, the end has more than is known: what comes
+	 * before `from` it must not be sent */
 	uint64_t from, to;
 	bool end; /* and then shut down for writing: the stream ends at `to` */
 	bool silent; /* our FIN has arrived: never send anything, close with

@@ -4,7 +4,7 @@
 
 #include "proxy.h"
 
-void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
+bool withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
 		  struct queued *q)
 {
 	struct clamp_limit limit = replica_limit(c);
@@ -13,23 +13,20 @@ void withhold_out(struct proxy *p, struct conn *c, const struct segment *s,
 		c->clamp = calloc(1, sizeof(*c->clamp));
 	if (!c->clamp) { /* to say nothing is never wrong */
 		p->count.no_room++;
-		queue_drop(&p->out, q->id);
-		return;
+		return false;
 	}
 	switch (clamp_out(c->clamp, &limit, s, q->packet, q->len)) {
 	case CLAMP_PASS:
-		queue_accept(&p->out, q);
 		break;
 	case CLAMP_CHANGED:
 		p->count.clamped++;
 		q->changed = true;
-		queue_accept(&p->out, q);
 		break;
 	case CLAMP_DROP:
 		p->count.withheld++;
-		queue_drop(&p->out, q->id);
-		break;
+		return false;
 	}
+	return true;
 }
 
 void withhold_asked(struct proxy *p, struct conn *c, const struct segment *s)

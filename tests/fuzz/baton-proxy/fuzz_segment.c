@@ -92,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(packet);
 		memcpy(packet, data, len);
 		segment_is_sound(packet, len);
+		segment_parse_head(&s, packet, len, len + (how >> 4) * 256);
 		if (!segment_parse(&s, packet, len, how & 1)) {
 			write_again(&s);
 			if (how & 2)

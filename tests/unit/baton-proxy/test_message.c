@@ -69,12 +69,51 @@ static void test_same_after_takeover(void **state)
 	}
 }
 
+/* An end acknowledges what only the owner before had; its source says it again. */
+static void test_same_when_an_end_is_ahead(void **state)
+{
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		int at = below(STEPS), which = below(2);
+		struct conn *conn;
+
+		random_state = round;
+		make_ends();
+		conn = open_both();
+		for (int i = 0; i < STEPS; i++) {
+			const struct track *other = &conn->side[!which].track;
+			struct segment s = {
+				.tuple = ends[which].tuple,
+				.seq = track_next_in(&conn->side[which].track),
+				.ack = ends[which].ours + 1 +
+				       (uint32_t)other->received + below(5000),
+				.flags = SEGMENT_ACK,
+				.window = 1000,
+			};
+
+			if (i == at) {
+				replica_inherit(conn);
+				take_snapshot(conn);
+				arrives(&s);
+				assert_int_equal(conn->side[which].track.acked,
+						 s.ack - ends[which].ours - 1);
+				check_same();
+			}
+			step(conn);
+		}
+		check_same();
+		replica_clear(&owner, SERVICE);
+		replica_clear(&standby, SERVICE);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_same_at_both),
 		TEST(test_same_after_takeover),
+		TEST(test_same_when_an_end_is_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

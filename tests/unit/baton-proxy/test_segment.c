@@ -246,6 +246,39 @@ static void test_every_cut_is_refused(void **state)
 	}
 }
 
+/* The headers are enough, and less is not. */
+static void test_the_head_of_a_packet(void **state)
+{
+	(void)state;
+	for (int family = 4; family <= 6; family += 2) {
+		struct segment s = of_family(family), read;
+		uint8_t packet[256];
+		int len = segment_build(&s, packet, sizeof(packet));
+		int head = len - s.length;
+
+		for (int n = 0; n <= len; n++) {
+			uint8_t *cut = malloc(n ?: 1); /* of its very size */
+			int err;
+
+			memcpy(cut, packet, n);
+			err = segment_parse_head(&read, cut, n, len);
+			assert_int_equal(err, n < head ? -EBADMSG : 0);
+			free(cut);
+			if (err)
+				continue;
+			assert_null(read.payload);
+			read.payload = s.payload;
+			assert_same(&read, &s);
+		}
+		/* it cannot be shorter than it says, nor than what is there */
+		assert_int_equal(segment_parse_head(&read, packet, head,
+						    len - 1),
+				 -EBADMSG);
+		assert_int_equal(segment_parse_head(&read, packet, len, head),
+				 -EBADMSG);
+	}
+}
+
 static void test_every_flipped_bit_shows(void **state)
 {
 	(void)state;
@@ -304,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_ip_options),
 		cmocka_unit_test(test_fragments_are_none_of_ours),
 		cmocka_unit_test(test_every_cut_is_refused),
+		cmocka_unit_test(test_the_head_of_a_packet),
 		cmocka_unit_test(test_every_flipped_bit_shows),
 		cmocka_unit_test(test_a_joined_packet),
 	};

@@ -14,7 +14,7 @@
 #include "baton-proxy/track.h"
 
 #define THEIRS 0xfffffff0 /* initial sequence numbers */
-#define OURS 0x7ffffff0
+#define OURS 0x7ffffff0u
 
 static struct track t, other;
 static uint64_t sent; /* that the other side has received */
@@ -577,6 +577,48 @@ static void test_resume_when_ends_are_on_their_way(void **state)
 	assert_false(r.possible); /* over */
 }
 
+/* The owner before has passed on what its standby never had. */
+static void test_resume_of_an_end_that_is_ahead(void **state)
+{
+	struct track_resume r;
+	struct segment s;
+
+	(void)state;
+	open_both();
+	s = from(THEIRS + 1 + 3, OURS + 1 + 15, "");
+	assert_int_equal(in(&s), TRACK_NOTHING);
+	t.reach = 20;
+	r = track_resume(&t, &other, OURS + 1 + 15, 5000);
+	assert_true(r.possible && !r.silent && !r.end);
+	assert_int_equal(r.snd_nxt, OURS + 1 + 15);
+	assert_int_equal(r.from, 15);
+	assert_int_equal(r.to, 10);
+	assert_false(track_resume(&t, &other, OURS + 1 + 21, 0).possible);
+
+	assert_int_equal(in(&s), TRACK_TAKEN);
+	assert_int_equal(t.acked, 15);
+	track_trim(&other, t.acked);
+	assert_int_equal(other.kept, 0);
+	s.ack = OURS + 1 + 21;
+	assert_int_equal(in(&s), TRACK_NOTHING);
+
+	/* what has come since, whoever sent it */
+	assert_int_equal(track_append(&other, (const uint8_t *)"abcdefgh", 8),
+			 0);
+	sent = 18;
+	r = track_resume(&t, &other, OURS + 1 + 15, 5000);
+	assert_int_equal(r.from, 15);
+	assert_int_equal(r.to, 18);
+	/* what has ended is known to its end */
+	other.end_in = ended = true;
+	assert_false(track_resume(&t, &other, OURS + 1 + 20, 0).possible);
+	s.ack = OURS + 1 + 20;
+	assert_int_equal(in(&s), TRACK_NOTHING);
+	s.ack = OURS + 1 + 19;
+	assert_int_equal(in(&s), TRACK_TAKEN);
+	assert_true(t.end_acked);
+}
+
 static void test_resume_needs_both_syns(void **state)
 {
 	struct segment s = syn(THEIRS);
@@ -618,6 +660,7 @@ int main(void)
 		TEST(test_a_copy),
 		TEST(test_resume),
 		TEST(test_resume_when_ends_are_on_their_way),
+		TEST(test_resume_of_an_end_that_is_ahead),
 		TEST(test_resume_needs_both_syns),
 	};
 

@@ -192,6 +192,7 @@ static inline void check_track(const struct track *a, const struct track *b)
 	assert_int_equal(a->seq_out, b->seq_out);
 	assert_int_equal(a->received, b->received);
 	assert_int_equal(a->acked, b->acked);
+	assert_int_equal(a->reach, b->reach);
 	assert_int_equal(a->window, b->window);
 	assert_int_equal(a->kept, b->kept);
 	assert_int_equal(a->nr_ranges, b->nr_ranges);

@@ -210,7 +210,7 @@ static void another_version_is_told_both(void **state)
 	hello(&h, "a", BATON_LINK_VERSION + 1);
 	flush(&h);
 	UNTIL(b.failures && h.ended);
-	assert_string_equal(b.why, "it speaks version 2, this node 1");
+	assert_string_equal(b.why, "it speaks version 3, this node 2");
 	assert_int_equal(h.version, BATON_LINK_VERSION);
 	expect_close(&h, &b, BATON_LINK_BAD_VERSION);
 }
@@ -232,7 +232,7 @@ static void a_refusal_by_another_version_is_understood(void **state)
 	flush(&h);
 	UNTIL(b.failures);
 	assert_int_equal(b.reason, BATON_LINK_BAD_VERSION);
-	assert_string_equal(b.why, "it speaks version 7, this node 1");
+	assert_string_equal(b.why, "it speaks version 7, this node 2");
 	hand_close(&h, &b);
 }
 
