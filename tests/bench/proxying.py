@@ -13,11 +13,12 @@ sys.path[:0] = [str(HERE.parent / "lab"), str(HERE.parent)]
 
 from harness.lab import BUILD  # noqa: E402
 from network import CLIENT, vip  # noqa: E402
-from proxies import PORT, Proxies  # noqa: E402
+from proxies import PORT, Proxies, beside  # noqa: E402
 
 BULK = 8081
 THROUGH = "unprotected", "protected", "haproxy"
 OURS = "unprotected", "protected"
+TRIPS_TO = *THROUGH, "standby"
 HARD = "rcvbuf64k", "loss1000"
 PORTS = {"unprotected": 8001, "protected": PORT, "haproxy": 8003}
 SECONDS = 2
@@ -34,8 +35,17 @@ class Bench(Proxies):
                            CLIENT[4], BULK)
         server.wait_output("ready")
         self.start_proxies(**options)
+        self.start_beside()
         if haproxy:
             self.start_haproxy()
+
+    def start_beside(self):
+        """The same server on the standby's host, where the proxies' link ends:
+        what one round trip to the standby takes."""
+        server = self.lab.start(self.hosts["b"].ns, sys.executable,
+                                HERE / "bulk.py", beside(self.hosts["b"]),
+                                BULK)
+        server.wait_output("ready")
 
     def start_haproxy(self):
         lab = self.lab
@@ -76,8 +86,12 @@ class Bench(Proxies):
             self.client.run("tc", *words)
 
     def connect_to(self, through):
-        s = self.socket(4, socket.SOCK_STREAM)
-        s.connect((vip(4), PORTS[through]))
+        if through == "standby":
+            s = self.hosts["a"].socket(4, socket.SOCK_STREAM)
+            s.connect((beside(self.hosts["b"]), BULK))
+        else:
+            s = self.socket(4, socket.SOCK_STREAM)
+            s.connect((vip(4), PORTS[through]))
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
 
