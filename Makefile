@@ -79,9 +79,12 @@ LINK_SRCS := $(wildcard user/lib/link/*.c)
 CAPTURE_SRCS := $(wildcard user/lib/capture/*.c)
 # who owns what: a protocol of its own
 OWNERSHIP_SRCS := $(wildcard user/lib/ownership/*.c)
+# and the programs' part in it: a socket, and what people see
+SPEAK_SRCS := $(wildcard user/lib/speak/*.c) $(OWNERSHIP_SRCS) \
+	user/lib/link/link_key.c
 baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS) $(CAPTURE_SRCS)
-batond_SRCS := $(CAPTURE_SRCS) $(OWNERSHIP_SRCS)
-baton-host_SRCS := $(AGENT_SRCS)
+batond_SRCS := $(CAPTURE_SRCS) $(SPEAK_SRCS)
+baton-host_SRCS := $(AGENT_SRCS) $(SPEAK_SRCS)
 baton-proxy_SRCS := $(LINK_SRCS) $(addprefix user/libbaton/,heartbeat.c connect.c)
 ownership_SRCS := $(OWNERSHIP_SRCS)
 link_SRCS := $(LINK_SRCS)

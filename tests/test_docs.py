@@ -253,6 +253,7 @@ def test_sources_that_are_named_exist(page):
     """`bpf/parse.h` and the like; of architecture.md also `parse.h` alone."""
     here = {p.name for folder in ("bpf", "include/baton", "user/lib",
                                   "user/lib/link", "user/lib/ownership",
+                                  "user/lib/speak",
                                   "user/batond",
                                   "user/baton-host", "user/baton-proxy",
                                   "user/baton")

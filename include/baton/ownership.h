@@ -12,6 +12,7 @@
  *   NAME             BATON_NAME_LEN bytes, padded with NULs, one at least
  *   MAC              6 bytes
  *   IP               16 bytes, of which IPv4 uses the first four, the rest 0
+ *   KEY              32 bytes, public, Ed25519 (RFC 8032)
  *   HOSTS            BATON_MAX_STANDBYS times U16, 0 ends
  */
 #ifndef BATON_OWNERSHIP_H
@@ -85,7 +86,8 @@ enum baton_ownership_type {
 	X(ADDRESS, 2, "address", 4, ANY)                                       \
 	X(APP, 3, "application", BATON_PROBE_APPS, HOST)                       \
 	X(HOLDING, 4, "holding", 1024, HOST)                                   \
-	X(OWNER, 5, "owner", BATON_MAX_OWNERS, SWITCH)
+	X(OWNER, 5, "owner", BATON_MAX_OWNERS, SWITCH)                         \
+	X(MEMBER, 6, "member", BATON_OWNERSHIP_NODES, SWITCH)
 
 enum baton_ownership_kind {
 #define X(name, number, label, slots, author) BATON_OWNERSHIP_##name = number,
@@ -162,6 +164,29 @@ enum baton_ownership_role {
 	X(HOSTS, standbys)                                                     \
 	X(U16, complete) /* mask, who holds all that was ever acknowledged */  \
 	X(U32, claim) /* of `host`, that `complete` takes into account */
+
+/* The slot is the host's id: who takes part, as the switch is configured. */
+#define BATON_OWNERSHIP_MEMBER_FIELDS(X)                                       \
+	X(NAME, name)                                                          \
+	X(U8, state) /* enum host_state, as the switch sees it */              \
+	X(U8, family) /* 4 or 6 */                                             \
+	X(IP, address) /* where it is spoken to */                             \
+	X(U16, port)                                                           \
+	X(KEY, key)
+
+/* Of hosts, as the switch sees them */
+#define BATON_HOST_STATES(X)                                                   \
+	X(ABSENT, "absent") /* no such host */                                 \
+	X(UNKNOWN, "unknown") /* configured, nothing heard yet */              \
+	X(UP, "up")                                                            \
+	X(DOWN, "down")
+
+enum host_state {
+#define X(name, label) HOST_##name,
+	BATON_HOST_STATES(X)
+#undef X
+		NR_HOST_STATES,
+};
 
 /* How an owner's standby is chosen (row K5) */
 #define BATON_STANDBY_POLICIES(X)                                              \

@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/privileges.h"
 #include "lib/rtnl.h"
+#include "picture.h"
 #include "status.h"
 
 struct agent {
@@ -30,6 +31,7 @@ struct agent {
 	uv_signal_t hangup, terminate, interrupt;
 	uv_poll_t links;
 	struct applications applications;
+	struct picture picture;
 };
 
 int agent_config(struct config *c, const char *path)
@@ -287,6 +289,8 @@ int agent_run(const char *config_path, struct config *c)
 		err = applications_start(&a.applications, &a.loop,
 					 &a.datapath.pins, c);
 	if (!err)
+		err = picture_start(&a.picture, &a.loop, &a.datapath.pins, c);
+	if (!err)
 		err = privileges_drop();
 	if (err) {
 		log_error("cannot start: %s", strerror(-err));
@@ -299,6 +303,7 @@ int agent_run(const char *config_path, struct config *c)
 		leave(&a.datapath.pins);
 	log_info("ends; the XDP program stays, and answers probes");
 	applications_stop(&a.applications);
+	picture_stop(&a.picture);
 	stop_loop(&a);
 out:
 	datapath_close(&a.datapath);

@@ -8,7 +8,9 @@
 
 #include "baton/heartbeat.h"
 #include "baton/host.h"
+#include "baton/ownership.h"
 #include "baton/probe.h"
+#include "lib/link/link_key.h"
 #include "lib/yaml.h"
 #include "lib/yaml_checks.h"
 
@@ -30,6 +32,21 @@ static bool is_process(const void *object)
 	const struct config_application *a = object;
 
 	return a->check == APP_PROCESS;
+}
+
+static bool has_node_key(const void *object)
+{
+	return ((const struct config *)object)->node_key;
+}
+
+static const char *check_key(const void *value)
+{
+	struct link_public key;
+
+	return link_public_parse(&key, *(char *const *)value)
+		       ? "the public key that `baton key` shows for the "
+			 "switch's file"
+		       : NULL;
 }
 
 /* clang-format off */
@@ -177,6 +194,13 @@ static const struct yaml_field root_fields[] = {
 	FIELD(leave_on_exit, "leave_on_exit", BOOL),
 	FIELD(heartbeats, "heartbeats", STRING,
 	      .unset = BATON_HEARTBEAT_SOCKET, .check = yaml_check_path),
+	FIELD(node_key, "node_key", STRING, .check = yaml_check_path),
+	FIELD(switch_key, "switch_key", STRING, .check = check_key,
+	      .needed = has_node_key),
+	FIELD(ownership_port, "ownership_port", INT,
+	      .unset = TEXT(BATON_OWNERSHIP_PORT), .min = 1, .max = 65535),
+	FIELD(control, "control", STRING, .unset = "/run/baton/host.sock",
+	      .check = yaml_check_path),
 	YAML_LIST(struct config, applications, nr_applications, "applications",
 		  &application_schema, .max = BATON_PROBE_APPS),
 	{ 0 },
@@ -473,6 +497,14 @@ const char *config_needs_restart(const struct config *from,
 		return "leave-on-exit";
 	if (strcmp(from->heartbeats, to->heartbeats))
 		return "heartbeats";
+	if (strcmp(from->node_key ?: "", to->node_key ?: ""))
+		return "node-key";
+	if (strcmp(from->switch_key ?: "", to->switch_key ?: ""))
+		return "switch-key";
+	if (from->ownership_port != to->ownership_port)
+		return "ownership-port";
+	if (strcmp(from->control, to->control))
+		return "control";
 	if (!same_applications(from, to))
 		return "applications";
 	return NULL;

@@ -90,6 +90,10 @@ struct config {
 	size_t nr_lease_interfaces;
 	bool leave_on_exit; /* ended by SIGTERM, it says that it leaves */
 	char *heartbeats; /* socket where applications get their page */
+	char *node_key; /* path, NULL: it does not speak of who owns what */
+	char *switch_key; /* the switch's public key, base64 */
+	uint16_t ownership_port; /* host byte order; the same at the switch */
+	char *control; /* socket on which it is asked; if it has a node key */
 	struct config_application *applications;
 	size_t nr_applications;
 	int line;

@@ -22,6 +22,7 @@
 #include "news.h"
 #include "prober.h"
 #include "replay.h"
+#include "speak.h"
 #include "supervisor.h"
 
 /* What happened in the prober's process and is still to be told. */
@@ -144,6 +145,7 @@ struct batond {
 	struct events events;
 	struct replay replay;
 	struct captures captures;
+	struct speak speak;
 	uint64_t started;
 
 	int shared_fd; /* memory that the shared members lie in */

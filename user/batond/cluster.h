@@ -41,19 +41,6 @@
 #include "config.h"
 #include "dampening.h"
 
-#define HOST_STATES(X)                                                         \
-	X(ABSENT, "absent") /* no such host */                                 \
-	X(UNKNOWN, "unknown") /* configured, nothing heard yet */              \
-	X(UP, "up")                                                            \
-	X(DOWN, "down")
-
-enum host_state {
-#define X(name, label) HOST_##name,
-	HOST_STATES(X)
-#undef X
-		NR_HOST_STATES,
-};
-
 struct cluster_host {
 	enum host_state state;
 	bool draining; /* operator's wish: takes no owners over */

@@ -175,6 +175,7 @@ static const struct {
 } commands[] = {
 	{ "status", show_status },
 	{ "stats", show_stats },
+	{ "ownership.show", show_ownership },
 	{ "service.show", show_services },
 	{ "service.add", add },
 	{ "service.set", set },

@@ -19,7 +19,7 @@ typedef json_t *command_fn(struct batond *b, const json_t *request,
 			   char why[COMMAND_WHY]);
 
 command_fn show_status, show_services, show_hosts, show_owners, show_stats,
-	show_events, show_config, show_maintenance, show_plan;
+	show_ownership, show_events, show_config, show_maintenance, show_plan;
 
 /* Reread the file, or take over an edited configuration. */
 command_fn reload_config;

@@ -11,7 +11,7 @@ static const char *const forwards[] = {
 
 static const char *const host_states[] = {
 #define X(name, label) label,
-	HOST_STATES(X)
+	BATON_HOST_STATES(X)
 #undef X
 };
 
@@ -196,6 +196,7 @@ static json_t *host_json(const struct batond *b, const struct config_host *h)
 		json_object_set_new(j, "applications", apps_json(b, t));
 		json_object_update_new(j, detect_json(t));
 	}
+	json_object_set_new(j, "announced", speak_announced(b, id));
 	return j;
 }
 

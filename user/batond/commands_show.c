@@ -22,6 +22,12 @@ static const char *const policies[] = {
 #undef X
 };
 
+static const char *const failbacks[] = {
+#define X(name, label) label,
+	BATON_FAILBACKS(X)
+#undef X
+};
+
 static const char *const hold_causes[] = {
 #define X(name, text) text,
 	HOLD_CAUSES(X)
@@ -100,15 +106,16 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 	for (int i = 0; i < BATON_MAX_STANDBYS && o->standbys[i][0]; i++)
 		json_array_append_new(standbys, json_string(o->standbys[i]));
 	return json_pack(
-		"{s:s, s:i, s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:b, s:I, s:o, "
-		"s:o}",
+		"{s:s, s:i, s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:i, s:b, "
+		"s:I, s:o, s:o}",
 		"name", o->name, "id", id, "host",
 		string_or_null(ids_name(&b->hosts, w.host)), "home", o->host,
 		"state", owner_states[w.state % BATON_NR_OWNER_STATES], "epoch",
 		(json_int_t)w.epoch, "policy", policies[o->policy], "standbys",
 		standbys, "next", string_or_null(ids_name(&b->hosts, c.next)),
-		"drain", o->drain, "flows",
-		(json_int_t)b->sweep.census.by_owner[id], "moved_ms",
+		"failback", failbacks[config_failback(o)], "failback_after_ms",
+		o->failback ? (int)o->failback_after_ms : 0, "drain", o->drain,
+		"flows", (json_int_t)b->sweep.census.by_owner[id], "moved_ms",
 		c.moved ? json_real((clock_ns() - c.moved) / 1e6) : json_null(),
 		"held_by", string_or_null(hold_causes[c.held]));
 }

@@ -89,6 +89,7 @@ struct config_host {
 	bool drain; /* takes no owner over; its owners get no new connections */
 	bool maintenance; /* nothing moves from it or to it by itself */
 	bool lease; /* it speaks for VIPs only while it answers probes */
+	char *key; /* public, base64: link_public_parse(); NULL: none */
 	int line;
 };
 
@@ -148,6 +149,8 @@ struct config {
 	uint32_t icmp_per_second; /* default 1000 */
 	char *probe_key_file; /* NULL: none */
 	uint16_t probe_port; /* default BATON_PROBE_PORT */
+	char *node_key_file; /* NULL: hosts are told nothing */
+	uint16_t ownership_port; /* default BATON_OWNERSHIP_PORT */
 	int line; /* of switch: */
 
 	struct config_port *ports;
@@ -218,6 +221,13 @@ struct config_owner *config_owner(const struct config *c, const char *name);
 struct config_service *config_service(const struct config *c, const char *name);
 const struct detect_profile *config_profile(const struct config *c,
 					    const struct config_host *h);
+
+static inline enum baton_failback config_failback(const struct config_owner *o)
+{
+	return !o->failback	      ? BATON_FAILBACK_MANUAL
+	       : o->failback_after_ms ? BATON_FAILBACK_AFTER
+				      : BATON_FAILBACK_AUTO;
+}
 
 /* What holds for the host; key_file is that of *c. */
 struct config_bfd config_bfd(const struct config *c,

@@ -268,6 +268,29 @@ static void check_probe_key(struct check *k)
 	}
 }
 
+static void check_keys(struct check *k)
+{
+	const struct config *c = k->c;
+
+	for (size_t i = 0; k->sound && i < c->nr_hosts; i++) {
+		if (!c->hosts[i].key)
+			continue;
+		if (!c->node_key_file)
+			wrong(k, SUBJECT("host", &c->hosts[i]),
+			      "key: is given, but switch: has no node-key; "
+			      "make "
+			      "one with baton key new FILE, and give FILE "
+			      "there");
+		for (size_t j = 0; j < i; j++)
+			if (c->hosts[j].key &&
+			    !strcmp(c->hosts[i].key, c->hosts[j].key))
+				wrong(k, SUBJECT("host", &c->hosts[i]),
+				      "key: is that of host %s, too; each "
+				      "machine has one of its own",
+				      c->hosts[j].name);
+	}
+}
+
 /* --- owners --------------------------------------------------------------- */
 
 static void check_owner(struct check *k, const struct config_owner *o)
@@ -489,6 +512,7 @@ static void check_all(struct check *k)
 		check_bfd(k, &c->hosts[i]);
 	}
 	check_probe_key(k);
+	check_keys(k);
 	for (i = 0; i < c->nr_owners; i++)
 		check_owner(k, &c->owners[i]);
 	for (i = 0; i < c->nr_services; i++)

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "baton/ownership.h"
 #include "baton/probe.h"
 #include "config.h"
+#include "lib/link/link_key.h"
 #include "lib/yaml_checks.h"
 
 #define FLOWS_MIN 1024
@@ -82,6 +84,15 @@ static const char *check_unicast6(const void *value)
 	const struct addr *a = value;
 
 	return a->family == 6 ? check_unicast(a) : "an IPv6 address";
+}
+
+static const char *check_key(const void *value)
+{
+	struct link_public key;
+
+	return link_public_parse(&key, *(char *const *)value)
+		       ? "the public key that `baton key` shows for its file"
+		       : NULL;
 }
 
 static const char *check_mac(const void *value)
@@ -207,6 +218,10 @@ static const struct yaml_field switch_fields[] = {
 	FIELD(probe_key_file, "probe_key", STRING, .check = yaml_check_path),
 	FIELD(probe_port, "probe_port", INT, .unset = TEXT(BATON_PROBE_PORT),
 	      .min = 1, .max = UINT16_MAX),
+	FIELD(node_key_file, "node_key", STRING, .check = yaml_check_path),
+	FIELD(ownership_port, "ownership_port", INT,
+	      .unset = TEXT(BATON_OWNERSHIP_PORT), .min = 1,
+	      .max = UINT16_MAX),
 	{ 0 },
 };
 #undef OBJECT
@@ -277,6 +292,7 @@ static const struct yaml_field host_fields[] = {
 	FIELD(drain, "drain", BOOL),
 	FIELD(maintenance, "maintenance", BOOL),
 	FIELD(lease, "lease", BOOL),
+	FIELD(key, "key", STRING, .check = check_key),
 	{ 0 },
 };
 #undef OBJECT

@@ -251,7 +251,7 @@ static int start(struct batond *b, struct config *c)
 		log_error("%s", why);
 		return err;
 	}
-	return supervisor_watch(b) ?: hook_start(b);
+	return supervisor_watch(b) ?: hook_start(b) ?: speak_start(b);
 }
 
 int main(int argc, char **argv)
@@ -295,6 +295,7 @@ int main(int argc, char **argv)
 	      b.config.nr_services);
 	loop(&b);
 	control_close(&b);
+	speak_stop(&b);
 	uv_run(&b.loop, UV_RUN_NOWAIT);
 	unlink(b.config.control);
 	events_close(&b.events);

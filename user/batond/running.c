@@ -241,10 +241,13 @@ static void tell_postponed(struct batond *b, const struct config *to)
 	if (ports || strcmp(c->bpffs, to->bpffs) ||
 	    strcmp(c->control, to->control) || strcmp(c->state, to->state) ||
 	    c->probe_port != to->probe_port ||
-	    strcmp(c->probe_key_file ?: "", to->probe_key_file ?: ""))
+	    c->ownership_port != to->ownership_port ||
+	    strcmp(c->probe_key_file ?: "", to->probe_key_file ?: "") ||
+	    strcmp(c->node_key_file ?: "", to->node_key_file ?: ""))
 		event(&b->events, LOG_L_WARNING, "config", NULL,
-		      "changes of ports, paths and the probe key take effect "
-		      "when batond is started again (no packet is lost then)");
+		      "changes of ports, paths and keys of the switch take "
+		      "effect when batond is started again (no packet is lost "
+		      "then)");
 }
 
 json_t *running_reload(struct batond *b, char *why)

@@ -15,6 +15,8 @@
 #include "baton/host.h"
 #include "baton/probe.h"
 
+/* of a switch */
+#define KEY "switch-key: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 #define MINIMUM                                                                \
 	"interface: eth0\n"                                                    \
 	"switches: [10.0.1.1]\n"
@@ -158,6 +160,8 @@ static const struct {
 	{ MINIMUM "bpffs: here\n", "f:3:", "starts with /" },
 	{ MINIMUM "probe-key: 0102\n", "f:3:", "starts with /" },
 	{ MINIMUM "probe-port: 0\n", "f:3:", "65535" },
+	{ MINIMUM "node-key: /k\n", "f:", "switch-key" },
+	{ MINIMUM "node-key: /k\nswitch-key: abc=\n", "f:4:", "baton key" },
 	{ MINIMUM "gue-port: 65536\n", "f:3:", "65535" },
 	{ MINIMUM "vips: [300.0.0.1]\n", "f:3:", "300.0.0.1" },
 	{ MINIMUM "vips: [224.0.0.1]\n", "f:3:", "unicast" },
@@ -261,6 +265,11 @@ static void what_a_reload_cannot_do(void **state)
 		{ MINIMUM, MINIMUM "lease-interfaces: [eth9]\n", "lease" },
 		{ MINIMUM, MINIMUM "leave-on-exit: yes\n", "leave-on-exit" },
 		{ MINIMUM, MINIMUM "heartbeats: /run/y\n", "heartbeats" },
+		{ MINIMUM, MINIMUM "node-key: /k\n" KEY, "node-key" },
+		{ MINIMUM "node-key: /k\n" KEY, MINIMUM "node-key: /l\n" KEY,
+		  "node-key" },
+		{ MINIMUM, MINIMUM "ownership-port: 9\n", "ownership-port" },
+		{ MINIMUM, MINIMUM "control: /run/z\n", "control" },
 		{ APP "name: a, limit: 1s}\n", APP "name: a, limit: 1s}\n",
 		  NULL },
 		{ APP "name: a, limit: 1s}\n", APP "name: a, limit: 2s}\n",

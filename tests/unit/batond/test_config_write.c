@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is written is read back as it was: generated configurations. */
 #include "config_text.h"
+#include "lib/link/link_key.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -90,6 +91,8 @@ static void make_switch(struct config *c)
 	c->fence = maybe();
 	c->icmp_per_second = maybe() ? 1000 : below(1000001);
 	c->probe_port = 1 + below(65535);
+	c->node_key_file = make_path();
+	c->ownership_port = 1 + below(65535);
 	if (maybe())
 		c->address4 = make_address(0xff00, false);
 	if (maybe())
@@ -148,6 +151,15 @@ static void make_detection(struct config *c)
 #undef X
 }
 
+static char *make_key(uint8_t n)
+{
+	const struct link_public key = { { n, 1 } };
+	char text[LINK_PUBLIC_TEXT];
+
+	link_public_format(&key, text);
+	return strdup(text);
+}
+
 static void make_hosts(struct config *c)
 {
 	size_t i;
@@ -173,6 +185,8 @@ static void make_hosts(struct config *c)
 		if (maybe())
 			memcpy(h->mac, (uint8_t[6]){ 2, 0, 0, 0, 0, i }, 6);
 		h->vlan = maybe() ? 0 : below(4095);
+		if (maybe())
+			h->key = make_key((uint8_t)i);
 		h->gue_port = maybe() ? 6080 : 1 + below(65535);
 		h->priority = maybe() ? 100 : below(1000001);
 		h->capacity = maybe() ? 100 : 1 + below(1000000);

@@ -56,6 +56,15 @@ void link_key_public(const struct link_key *key, struct link_public *p)
 	EVP_PKEY_get_raw_public_key(key->pkey, p->bytes, &size);
 }
 
+void link_key_seed(const struct link_key *key, uint8_t seed[LINK_PUBLIC_LEN])
+{
+	size_t size = LINK_PUBLIC_LEN;
+
+	/* cannot fail, as above */
+	memset(seed, 0, size);
+	EVP_PKEY_get_raw_private_key(key->pkey, seed, &size);
+}
+
 EVP_PKEY *link_key_pkey(const struct link_key *key)
 {
 	return key->pkey;

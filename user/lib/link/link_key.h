@@ -23,6 +23,9 @@ int link_key_make(struct link_key **key); /* 0, -ENOMEM or -EIO */
 void link_key_free(struct link_key *key);
 void link_key_public(const struct link_key *key, struct link_public *p);
 
+/* The private part (RFC 8032, section 5.1.5), the caller's to wipe. */
+void link_key_seed(const struct link_key *key, uint8_t seed[LINK_PUBLIC_LEN]);
+
 /* The EVP_PKEY, which remains the key's. */
 struct evp_pkey_st *link_key_pkey(const struct link_key *key);
 

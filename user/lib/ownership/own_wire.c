@@ -126,6 +126,8 @@ static const uint8_t *get_HOSTS(const uint8_t *at,
 #define put_NAME(at, v) put_bytes(at, v, BATON_NAME_LEN)
 #define put_MAC(at, v) put_bytes(at, v, 6)
 #define put_IP(at, v) put_bytes(at, v, 16)
+#define put_KEY(at, v) put_bytes(at, v, 32)
+#define get_KEY(at, v) get_bytes(at, v, 32)
 #define get_NAME(at, v) get_bytes(at, v, BATON_NAME_LEN)
 #define get_MAC(at, v) get_bytes(at, v, 6)
 #define get_IP(at, v) get_bytes(at, v, 16)
@@ -212,12 +214,22 @@ static bool node_is_sound(const struct own_node *n)
 	return is_name(n->name) && n->word < BATON_NR_HOST_WORDS;
 }
 
-static bool address_is_sound(const struct own_address *a)
+static bool ip_is_sound(uint8_t family, const uint8_t ip[16])
 {
 	static const uint8_t zero[12];
 
-	return a->family == 6 ||
-	       (a->family == 4 && !memcmp(a->address + 4, zero, 12));
+	return family == 6 || (family == 4 && !memcmp(ip + 4, zero, 12));
+}
+
+static bool address_is_sound(const struct own_address *a)
+{
+	return ip_is_sound(a->family, a->address);
+}
+
+static bool listed_is_sound(const struct own_listed *l)
+{
+	return is_name(l->name) && l->state < NR_HOST_STATES &&
+	       ip_is_sound(l->family, l->address) && l->port;
 }
 
 static bool app_is_sound(const struct own_app *a)

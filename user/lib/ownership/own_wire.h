@@ -21,6 +21,7 @@
 #define OWN_FIELD_NAME(name) char name[BATON_NAME_LEN];
 #define OWN_FIELD_MAC(name) uint8_t name[6];
 #define OWN_FIELD_IP(name) uint8_t name[16];
+#define OWN_FIELD_KEY(name) uint8_t name[32];
 #define OWN_FIELD_HOSTS(name) uint16_t name[BATON_MAX_STANDBYS];
 
 /* X(NAME, name): the kinds of records that have a body, and its struct */
@@ -29,7 +30,8 @@
 	X(ADDRESS, address)                                                    \
 	X(APP, app)                                                            \
 	X(HOLDING, holding)                                                    \
-	X(OWNER, owner)
+	X(OWNER, owner)                                                        \
+	X(MEMBER, listed)
 
 #define X(kind, name) OWN_FIELD_##kind(name)
 struct own_node {
@@ -50,6 +52,10 @@ struct own_holding {
 
 struct own_owner {
 	BATON_OWNERSHIP_OWNER_FIELDS(X)
+};
+
+struct own_listed { /* a MEMBER record; own_member.h has the node itself */
+	BATON_OWNERSHIP_MEMBER_FIELDS(X)
 };
 #undef X
 
@@ -78,6 +84,7 @@ struct own_header {
 #define OWN_SIZE_NAME BATON_NAME_LEN
 #define OWN_SIZE_MAC 6
 #define OWN_SIZE_IP 16
+#define OWN_SIZE_KEY 32
 #define OWN_SIZE_HOSTS (2 * BATON_MAX_STANDBYS)
 
 #define X(kind, name) +OWN_SIZE_##kind

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "own_show.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+
+#define LABELS(name, LIST) static const char *const name[] = { LIST(LABEL) }
+#define LABEL(name, label, ...) label,
+
+LABELS(words, BATON_HOST_WORDS);
+LABELS(app_states, BATON_APP_STATES);
+LABELS(roles, BATON_OWNERSHIP_ROLES);
+LABELS(host_states, BATON_HOST_STATES);
+LABELS(owner_states, BATON_OWNER_STATES);
+LABELS(policies, BATON_STANDBY_POLICIES);
+LABELS(failbacks, BATON_FAILBACKS);
+
+static const struct own_record *find(const struct own_speaker *s, uint16_t node,
+				     uint8_t kind, uint16_t slot)
+{
+	const struct own_record *r =
+		own_member_find(&s->member, node, kind, slot);
+
+	return r && r->present ? r : NULL;
+}
+
+static const struct own_record *by_switch(const struct own_speaker *s,
+					  uint8_t kind, uint16_t slot)
+{
+	return find(s, BATON_OWNERSHIP_SWITCH, kind, slot);
+}
+
+static json_t *address_text(uint8_t family, const uint8_t ip[16])
+{
+	struct addr a = { .family = family };
+	char text[ADDR_TEXT];
+
+	memcpy(a.word, ip, sizeof(a.word));
+	return json_string(addr_format(&a, text));
+}
+
+static json_t *host_name(const struct own_speaker *s, uint16_t id)
+{
+	const struct own_record *r =
+		id ? by_switch(s, BATON_OWNERSHIP_MEMBER, id) : NULL;
+
+	return r ? json_string(r->listed.name) : json_null();
+}
+
+static json_t *owner_name(const struct own_speaker *s, uint16_t id)
+{
+	const struct own_record *r = by_switch(s, BATON_OWNERSHIP_OWNER, id);
+
+	return r ? json_string(r->owner.name) : json_null();
+}
+
+/* --- what a node says of itself ---------------------------------------------------- */
+
+static json_t *addresses(const struct own_speaker *s, uint16_t id)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_ADDRESS); i++) {
+		const struct own_record *r =
+			find(s, id, BATON_OWNERSHIP_ADDRESS, i);
+		char mac[MAC_TEXT];
+
+		if (!r)
+			continue;
+		json_array_append_new(
+			all,
+			json_pack("{s:o, s:o}", "address",
+				  address_text(r->address.family,
+					       r->address.address),
+				  "mac",
+				  mac_is_zero(r->address.mac)
+					  ? json_null()
+					  : json_string(mac_format(
+						    r->address.mac, mac))));
+	}
+	return all;
+}
+
+static json_t *applications(const struct own_speaker *s, uint16_t id)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_APP); i++) {
+		const struct own_record *r =
+			find(s, id, BATON_OWNERSHIP_APP, i);
+
+		if (r)
+			json_array_append_new(
+				all,
+				json_pack("{s:s, s:i, s:i, s:s}", "name",
+					  r->app.name, "protocol",
+					  r->app.protocol, "port", r->app.port,
+					  "state", app_states[r->app.state]));
+	}
+	return all;
+}
+
+static json_t *holdings(const struct own_speaker *s, uint16_t id)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_HOLDING); i++) {
+		const struct own_record *r =
+			find(s, id, BATON_OWNERSHIP_HOLDING, i);
+
+		if (r)
+			json_array_append_new(
+				all, json_pack("{s:o, s:s, s:I}", "owner",
+					       owner_name(s, r->holding.owner),
+					       "role", roles[r->holding.role],
+					       "epoch",
+					       (json_int_t)r->holding.epoch));
+	}
+	return all;
+}
+
+json_t *own_show_announced(const struct own_speaker *s, uint16_t id)
+{
+	const struct own_record *node =
+		s->begun ? find(s, id, BATON_OWNERSHIP_NODE, 0) : NULL;
+	uint64_t silence = own_speaker_silence(s, id, clock_ns());
+
+	if (!node)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name",
+			 node->node.name, "word", words[node->node.word],
+			 "addresses", addresses(s, id), "applications",
+			 applications(s, id), "holds", holdings(s, id),
+			 "heard_ms",
+			 silence == UINT64_MAX
+				 ? json_null() /* it is this one */
+				 : json_real(silence / 1e6));
+}
+
+/* --- what the switch says ----------------------------------------------------------- */
+
+static bool is_asked(const char *name, const char *of)
+{
+	return !name || !strcmp(name, of);
+}
+
+static json_t *owners_of(const struct own_speaker *s, uint16_t host)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 1; i < own_slots(BATON_OWNERSHIP_OWNER); i++) {
+		const struct own_record *r =
+			by_switch(s, BATON_OWNERSHIP_OWNER, i);
+
+		if (r && r->owner.host == host)
+			json_array_append_new(all, json_string(r->owner.name));
+	}
+	return all;
+}
+
+json_t *own_show_hosts(const struct own_speaker *s, const char *name)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 1; s->begun && i < BATON_OWNERSHIP_NODES; i++) {
+		const struct own_record *r =
+			by_switch(s, BATON_OWNERSHIP_MEMBER, i);
+		const struct own_record *node =
+			find(s, i, BATON_OWNERSHIP_NODE, 0);
+
+		if (!r || !is_asked(name, r->listed.name))
+			continue;
+		json_array_append_new(
+			all,
+			json_pack("{s:s, s:i, s:o, s:s, s:o, s:o, s:o}", "name",
+				  r->listed.name, "id", (int)i, "address",
+				  address_text(r->listed.family,
+					       r->listed.address),
+				  "state", host_states[r->listed.state], "word",
+				  node ? json_string(words[node->node.word])
+				       : json_null(),
+				  "owners", owners_of(s, i), "announced",
+				  own_show_announced(s, i)));
+	}
+	return all;
+}
+
+json_t *own_show_owners(const struct own_speaker *s, const char *name)
+{
+	json_t *all = json_array();
+
+	for (uint16_t i = 1; s->begun && i < own_slots(BATON_OWNERSHIP_OWNER);
+	     i++) {
+		const struct own_record *r =
+			by_switch(s, BATON_OWNERSHIP_OWNER, i);
+		json_t *standbys;
+
+		if (!r || !is_asked(name, r->owner.name))
+			continue;
+		standbys = json_array();
+		for (int j = 0; j < BATON_MAX_STANDBYS && r->owner.standbys[j];
+		     j++)
+			json_array_append_new(
+				standbys, host_name(s, r->owner.standbys[j]));
+		json_array_append_new(
+			all,
+			json_pack("{s:s, s:i, s:o, s:o, s:s, s:I, s:s, "
+				  "s:o, s:o, s:s, s:i}",
+				  "name", r->owner.name, "id", (int)i, "host",
+				  host_name(s, r->owner.host), "home",
+				  host_name(s, r->owner.home), "state",
+				  owner_states[r->owner.state], "epoch",
+				  (json_int_t)r->owner.epoch, "policy",
+				  policies[r->owner.policy], "standbys",
+				  standbys, "next", host_name(s, r->owner.next),
+				  "failback", failbacks[r->owner.failback],
+				  "failback_after_ms", (int)r->owner.delay));
+	}
+	return all;
+}
+
+json_t *own_show_verdicts(const struct own_speaker *s)
+{
+	json_t *all = json_object();
+
+	for (int i = 0; s->begun && i < OWN_NR_VERDICTS; i++)
+		json_object_set_new(all, own_verdict_labels[i],
+				    json_integer(s->member.verdicts[i]));
+	return all;
+}
