@@ -8,7 +8,7 @@ import time
 import demo_progress
 from demo_proxy_clients import resets, start_clients
 from demo_proxy_lab import LINK_TIMEOUT_MS, ProxyLab
-from demo_proxy_timeline import (Progress, Strike, Stream, check_fence,
+from demo_proxy_timeline import (Progress, Strike, Stream, check_silence,
                                  check_resets, check_return, check_stalls,
                                  check_stream, check_takeover)
 from demo_timeline import Check
@@ -117,23 +117,21 @@ class Course:
         self.wait_moving(s.store + self.steady)
 
     def _come_back(self, s, fault):
-        fenced = self.network.counted("drop_fence")
         s.returned = now()
         fault.repair()
         self.network.wait_protected(s.standby, s.host)
         s.protected = now()
         self.network.wait_ready(s.host)
         s.plays = self.network.owner(OWNER)["host"]
-        if fault.speaks_late:
-            s.fenced = self.network.counted("drop_fence") - fenced
+        s.kept_back = fault.kept_back
         self.wait_moving(s.protected)
 
     def _judge(self, s):
         checks = [check_takeover(s, self.limit_ms),
                   check_stalls(s, self.streams, self.stall_ms),
                   check_return(s)]
-        if s.fenced is not None:
-            checks.append(check_fence(s.fenced))
+        if s.kept_back is not None:
+            checks.append(check_silence(s.kept_back))
         self._add(checks)
 
     def _add(self, checks):

@@ -13,11 +13,13 @@ from harness import bpf
 from harness.lab import BPFTOOL, BUILD, run, wait_until
 
 DEVICES = "h0", "r0"  # to the switch, and to the other proxy
+QUEUES = "/proc/net/netfilter/nfnetlink_queue"
+OUT = 7793  # the proxy's queue of what leaves
 
 
 class Fault:
-    #: may what it says later still arrive at the switch?
-    speaks_late = False
+    #: packets that its kernel would have said later; None: it says nothing
+    kept_back = None
 
     def __init__(self, network, host):
         self.network = network
@@ -64,7 +66,6 @@ class HostFreeze(Fault):
     name = "proxy_freeze"
     text = ("processes frozen; its kernel, shared with the lab, kept from "
             "hearing and answering")
-    speaks_late = True
 
     def strike(self):
         host, lab = self.host, self.network.lab
@@ -94,16 +95,21 @@ class HostFreeze(Fault):
                                            DEVICES[0]).stdout)
         return bpf.Program.by_id(link["xdp"]["prog"]["id"])
 
+    def _kept_back(self):
+        """Packets on their way out that wait for its proxy, now."""
+        rows = self.host.ns.run("cat", QUEUES).stdout.splitlines()
+        row, = [r.split() for r in rows if int(r.split()[0]) == OUT]
+        return int(row[2])
+
     def repair(self):
-        """As if nothing had been. Its kernel wakes first, and repeats what
-        nobody has acknowledged to it."""
-        fenced = self.network.counted("drop_fence")
+        """As if nothing had been. Its kernel wakes first. What that has to
+        say waits since the proxy does not read its queue."""
         set_xdp(self.host.ns, DEVICES[0], self.own.fd)
         set_xdp(self.host.ns, DEVICES[1], -1)
         for device in DEVICES:
             self.host.ns.run("tc", "qdisc", "del", "dev", device, "root")
-        wait_until(lambda: self.network.counted("drop_fence") > fenced,
-                   "packets of the old host that the switch drops")
+        self.kept_back = wait_until(
+            self._kept_back, "packets of the old host that wait for its proxy")
         self.freezer.remove()
         self.own.close()
 

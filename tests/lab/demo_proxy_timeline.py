@@ -25,7 +25,7 @@ class Strike:
     returned: Optional[int] = None  # the host was given back
     protected: Optional[int] = None  # it has everything, as the standby
     plays: str = ""  # who played the owner then
-    fenced: Optional[int] = None  # packets of the returned host that were not
+    kept_back: Optional[int] = None  # packets of the returned host's kernel
 
     def ms(self, at):
         return None if at is None else (at - self.struck) / MS
@@ -146,8 +146,9 @@ def check_resets(counted):
                  ", ".join(f"{n} ({who})" for who, n in counted.items()))
 
 
-def check_fence(dropped):
-    """What a host said after its return, for what it no longer owns. How
-    much that is, is up to it."""
-    return Check("fence", dropped > 0,
-                 f"packets of the old host dropped: {dropped}")
+def check_silence(kept_back):
+    """What a host's kernel said after its return, for what it no longer owns.
+    How much that is, is up to it."""
+    return Check("silence", kept_back > 0,
+                 "packets of the old host's kernel that its proxy kept back: "
+                 f"{kept_back}")

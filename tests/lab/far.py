@@ -20,16 +20,18 @@ class Wire:
     def __init__(self, listener, target, connect, delay):
         self.listener, self.target = listener, target
         self.connect, self.delay = connect, delay
-        self.loop = asyncio.new_event_loop()
+        self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
         with contextlib.suppress(asyncio.CancelledError):
-            self.loop.run_until_complete(self.serve())
+            asyncio.run(self.serve())
 
     async def serve(self):
-        self.task = asyncio.current_task()
+        self.loop, self.task = asyncio.get_running_loop(), \
+            asyncio.current_task()
+        self.ready.set()
         server = await asyncio.start_server(self.join, sock=self.listener)
         async with server:
             await server.serve_forever()
@@ -67,9 +69,9 @@ class Wire:
         await reading
 
     def stop(self):
+        self.ready.wait()
         self.loop.call_soon_threadsafe(self.task.cancel)
         self.thread.join()
-        self.loop.close()
 
 
 class Far(Proxies):

@@ -5,7 +5,7 @@ and one thing wrong with it at a time."""
 from collections import namedtuple
 from dataclasses import replace
 
-from demo_proxy_timeline import (Progress, Strike, Stream, check_fence,
+from demo_proxy_timeline import (Progress, Strike, Stream, check_silence,
                                  check_resets, check_return, check_stalls,
                                  check_stream, check_takeover)
 from demo_timeline import MS
@@ -73,8 +73,8 @@ def test_resets():
     assert not check_resets({"clients": 0, "server": 1}).ok
 
 
-def test_fence():
-    assert check_fence(1).ok and not check_fence(0).ok
+def test_silence():
+    assert check_silence(1).ok and not check_silence(0).ok
 
 
 Client = namedtuple("Client", "name key")

@@ -15,7 +15,8 @@ from crowd import Crowd, acked, assert_went_on, both_families
 from proxies import FAULTS, ORIGIN, OWNER, Proxies, Stream, killed
 
 KILLS = max(2, int(50 / SLOW))
-MANY = 1200
+MOVES = max(2, int(20 / SLOW))
+MANY = 1200  # connections
 BIG = int((20 << 20) / SLOW)  # bytes
 EARLY = BIG // (1 << 16) // 3  # pieces, of which BIG has three times as many
 
@@ -262,7 +263,7 @@ def test_p5_live_moves(network):
     """The same, but nobody dies; and whoever is asked proves what it has."""
     network.start_proxies()
     crowds = both_families(network)
-    network.move_there_and_back(KILLS)
+    network.move_there_and_back(MOVES)
     assert_went_on(*crowds)
     counted = [network.report(n) for n in ("a", "b")]
     assert sum(c["proven"] for c in counted)

@@ -18,7 +18,7 @@ from proxies import Stream
 from slow import Slow, waiting
 
 SIZE = 3 << 20
-KILLS = 20
+KILLS = 10
 
 families = pytest.mark.parametrize("family", [4, 6])
 

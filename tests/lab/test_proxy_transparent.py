@@ -22,7 +22,7 @@ from proxies import FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed
 SERVER = {4: "203.0.113.2", 6: "2001:db8:300::2"}
 GATEWAY = {4: "203.0.113.1", 6: "2001:db8:300::1"}
 SERVERS = {4: "203.0.113.0/24", 6: "2001:db8:300::/64"}
-KILLS = 20
+KILLS = 10
 
 families = pytest.mark.parametrize("family", [4, 6])
 
