@@ -26,11 +26,14 @@ APP_INLINE int app_failed(const struct baton_host_app *a, __u64 age)
 	return a->flags & BATON_HOST_APP_DOWN || age > a->limit;
 }
 
-/* What an application that lives says of itself. */
-APP_INLINE __u8 app_said(__u32 state)
+/* enum baton_app_state; `said`: what it says of itself, which counts as long as it
+ * lives. */
+APP_INLINE __u8 app_state(const struct baton_host_app *a, __u64 age, __u32 said)
 {
-	return state == BATON_APP_PARTIAL || state == BATON_APP_ALONE
-		       ? state
+	if (app_failed(a, age))
+		return BATON_APP_FAILED;
+	return said == BATON_APP_PARTIAL || said == BATON_APP_ALONE
+		       ? said
 		       : BATON_APP_UP;
 }
 
@@ -44,7 +47,7 @@ APP_INLINE void app_report(struct baton_probe_app *to,
 	*to = (struct baton_probe_app){
 		.tag = bpf_htonl(a->tag),
 		.age = bpf_htons(ms < APP_AGE_MAX ? ms : APP_AGE_MAX),
-		.state = app_failed(a, age) ? BATON_APP_FAILED : app_said(said),
+		.state = app_state(a, age, said),
 	};
 }
 

@@ -39,16 +39,6 @@ static bool has_node_key(const void *object)
 	return ((const struct config *)object)->node_key;
 }
 
-static const char *check_key(const void *value)
-{
-	struct link_public key;
-
-	return link_public_parse(&key, *(char *const *)value)
-		       ? "the public key that `baton key` shows for the "
-			 "switch's file"
-		       : NULL;
-}
-
 /* clang-format off */
 static const struct yaml_word mode_words[] = {
 	{ "auto", XDP_AUTO },
@@ -195,7 +185,7 @@ static const struct yaml_field root_fields[] = {
 	FIELD(heartbeats, "heartbeats", STRING,
 	      .unset = BATON_HEARTBEAT_SOCKET, .check = yaml_check_path),
 	FIELD(node_key, "node_key", STRING, .check = yaml_check_path),
-	FIELD(switch_key, "switch_key", STRING, .check = check_key,
+	FIELD(switch_key, "switch_key", STRING, .check = link_public_check,
 	      .needed = has_node_key),
 	FIELD(ownership_port, "ownership_port", INT,
 	      .unset = TEXT(BATON_OWNERSHIP_PORT), .min = 1, .max = 65535),

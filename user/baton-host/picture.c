@@ -20,27 +20,16 @@
 #define REFRESH 100 /* ms */
 #define WHY 256
 
-static struct own_record record(uint8_t kind, uint16_t slot)
-{
-	return (struct own_record){ .kind = kind, .slot = slot };
-}
-
 static void say(struct picture *p, const struct own_record *r)
 {
-	int err = own_speaker_say(&p->speaker, r);
-
-	if (err < 0)
-		log_warning("ownership: a record cannot be told: %s",
-			    strerror(-err));
+	own_speaker_say(&p->speaker, r);
 }
 
 static const struct own_record *by_switch(const struct picture *p, uint8_t kind,
 					  uint16_t slot)
 {
-	const struct own_record *r = own_member_find(
-		&p->speaker.member, BATON_OWNERSHIP_SWITCH, kind, slot);
-
-	return r && r->present ? r : NULL;
+	return own_speaker_find(&p->speaker, BATON_OWNERSHIP_SWITCH, kind,
+				slot);
 }
 
 /* --- who takes part ------------------------------------------------------------ */
@@ -116,7 +105,7 @@ static void say_node(struct picture *p)
 {
 	const struct own_record *of =
 		by_switch(p, BATON_OWNERSHIP_MEMBER, p->speaker.member.id);
-	struct own_record r = record(BATON_OWNERSHIP_NODE, 0);
+	struct own_record r = OWN_RECORD(NODE, 0);
 	uint32_t word = p->pins->settings->word;
 
 	if (of) {
@@ -167,7 +156,7 @@ static void say_addresses(struct picture *p)
 		return;
 	for (i = list; i && slot < own_slots(BATON_OWNERSHIP_ADDRESS);
 	     i = i->ifa_next) {
-		struct own_record r = record(BATON_OWNERSHIP_ADDRESS, slot);
+		struct own_record r = OWN_RECORD(ADDRESS, slot);
 
 		if (!i->ifa_addr ||
 		    !config_names(c->interfaces, c->nr_interfaces,
@@ -181,25 +170,22 @@ static void say_addresses(struct picture *p)
 	}
 	freeifaddrs(list);
 	for (; slot < own_slots(BATON_OWNERSHIP_ADDRESS); slot++)
-		say(p, &(struct own_record){ .kind = BATON_OWNERSHIP_ADDRESS,
-					     .slot = slot });
+		say(p, &OWN_RECORD(ADDRESS, slot));
 }
 
 static void say_application(struct picture *p, uint16_t i, uint64_t now)
 {
 	const struct baton_host_app *a = &p->pins->applications[i];
-	struct own_record r = record(BATON_OWNERSHIP_APP, i);
+	struct own_record r = OWN_RECORD(APP, i);
 
 	if (a->tag) {
-		uint64_t age = app_age(pins_last_sign(p->pins, i), now);
-
 		r.present = 1;
 		memcpy(r.app.name, a->name, sizeof(r.app.name));
 		r.app.protocol = a->protocol;
 		r.app.port = ntohs(a->port);
-		r.app.state = app_failed(a, age)
-				      ? BATON_APP_FAILED
-				      : app_said(pins_said(p->pins, i));
+		r.app.state =
+			app_state(a, app_age(pins_last_sign(p->pins, i), now),
+				  pins_said(p->pins, i));
 	}
 	say(p, &r);
 }
@@ -209,7 +195,7 @@ static void say_application(struct picture *p, uint16_t i, uint64_t now)
 static void say_holding(struct picture *p, uint16_t id)
 {
 	const struct own_record *of = by_switch(p, BATON_OWNERSHIP_OWNER, id);
-	struct own_record r = record(BATON_OWNERSHIP_HOLDING, id);
+	struct own_record r = OWN_RECORD(HOLDING, id);
 	struct baton_host_ownership o;
 	uint32_t tag = of ? baton_tag(of->owner.name) : 0;
 
@@ -246,17 +232,6 @@ static void on_refresh(uv_timer_t *timer)
 
 /* --- who asks --------------------------------------------------------------------- */
 
-static json_t *all_or_one(json_t *array, const char *name, const char *kind,
-			  char why[JSONSERVER_WHY])
-{
-	if (!name || json_array_size(array))
-		return array;
-	snprintf(why, JSONSERVER_WHY, "no %s %.64s (see: baton %s show)", kind,
-		 name, kind);
-	json_decref(array);
-	return NULL;
-}
-
 static json_t *on_request(void *arg, struct jsonserver_client *client,
 			  const char *what, const json_t *request,
 			  char why[JSONSERVER_WHY])
@@ -267,11 +242,11 @@ static json_t *on_request(void *arg, struct jsonserver_client *client,
 	(void)client;
 	snprintf(why, JSONSERVER_WHY, "out of memory");
 	if (!strcmp(what, "host.show"))
-		return all_or_one(own_show_hosts(&p->speaker, name), name,
-				  "host", why);
+		return jsonserver_found(own_show_hosts(&p->speaker, name),
+					request, "host", why);
 	if (!strcmp(what, "owner.show"))
-		return all_or_one(own_show_owners(&p->speaker, name), name,
-				  "owner", why);
+		return jsonserver_found(own_show_owners(&p->speaker, name),
+					request, "owner", why);
 	if (!strcmp(what, "ownership.show"))
 		return own_show_verdicts(&p->speaker);
 	snprintf(why, JSONSERVER_WHY,
@@ -297,7 +272,7 @@ int picture_start(struct picture *p, uv_loop_t *loop, const struct pins *pins,
 	link_public_parse(&key, c->switch_key); /* it was checked */
 	memcpy(p->switch_key, key.bytes, sizeof(p->switch_key));
 	err = own_speaker_open(&p->speaker, loop, c->ownership_port,
-			       c->node_key, NULL, NULL, why, sizeof(why));
+			       c->node_key, why, sizeof(why));
 	if (err) {
 		log_error("ownership: %s", why);
 		return err;

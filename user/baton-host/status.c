@@ -30,16 +30,11 @@ static json_t *lease_left(const struct baton_host_lease *l, uint64_t now)
 			: json_null();
 }
 
-static const char *state_text(const struct pins *p, uint32_t i, bool failed)
-{
-	static const char *const states[] = {
+static const char *const app_states[] = {
 #define X(name, label) [BATON_APP_##name] = label,
-		BATON_APP_STATES(X)
+	BATON_APP_STATES(X)
 #undef X
-	};
-
-	return states[failed ? BATON_APP_FAILED : app_said(pins_said(p, i))];
-}
+};
 
 static json_t *applications(const struct pins *p, uint64_t now)
 {
@@ -58,7 +53,8 @@ static json_t *applications(const struct pins *p, uint64_t now)
 		json_array_append_new(
 			list,
 			json_pack("{so ss sI sI}", "name", jsontext(name),
-				  "state", state_text(p, i, app_failed(a, age)),
+				  "state",
+				  app_states[app_state(a, age, pins_said(p, i))],
 				  "age_ms", (json_int_t)(age / MS), "limit_ms",
 				  (json_int_t)(a->limit / MS)));
 	}

@@ -286,18 +286,14 @@ static void drain(struct proxy *p)
 
 /* To make a socket takes long, and there are many to make: the first words of each
  * go out before the next one is made. */
-static void look_and_drain(struct proxy *p, struct queued *q)
+static void on_in(void *arg, struct queued *q)
 {
+	struct proxy *p = arg;
 	bool taking = p->takeovers;
 
 	look(p, q);
 	if (taking)
 		drain(p);
-}
-
-static void on_in(void *arg, struct queued *q)
-{
-	look_and_drain(arg, q);
 }
 
 void active_begin(struct service *s)
@@ -314,7 +310,7 @@ void active_begin(struct service *s)
 			continue;
 		}
 		e->q.packet = e->bytes;
-		look_and_drain(p, &e->q);
+		on_in(p, &e->q);
 		p->early_bytes -= e->q.len;
 		free(e->bytes);
 	}

@@ -216,5 +216,5 @@ json_t *show_hosts(struct batond *b, const json_t *request,
 		prober_unlock(&b->prober);
 		json_array_append_new(all, one);
 	}
-	return found(all, request, "host", why);
+	return jsonserver_found(all, request, "host", why);
 }

@@ -35,17 +35,4 @@ static inline bool asked(const json_t *request, const char *name)
 	return !one || !strcmp(one, name);
 }
 
-static inline json_t *found(json_t *array, const json_t *request,
-			    const char *kind, char why[COMMAND_WHY])
-{
-	const char *one = json_string_value(json_object_get(request, "name"));
-
-	if (!one || json_array_size(array))
-		return array;
-	snprintf(why, COMMAND_WHY, "no %s %.64s (see: baton %s show)", kind,
-		 one, kind);
-	json_decref(array);
-	return NULL;
-}
-
 #endif

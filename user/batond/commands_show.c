@@ -87,7 +87,7 @@ json_t *show_services(struct batond *b, const json_t *request,
 		if (asked(request, b->config.services[i].name))
 			json_array_append_new(
 				all, service_json(b, &b->config.services[i]));
-	return found(all, request, "service", why);
+	return jsonserver_found(all, request, "service", why);
 }
 
 /* --- owners -------------------------------------------------------------------- */
@@ -129,7 +129,7 @@ json_t *show_owners(struct batond *b, const json_t *request,
 		if (asked(request, b->config.owners[i].name))
 			json_array_append_new(
 				all, owner_json(b, &b->config.owners[i]));
-	return found(all, request, "owner", why);
+	return jsonserver_found(all, request, "owner", why);
 }
 
 /* --- statistics ---------------------------------------------------------------- */

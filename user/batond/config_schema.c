@@ -86,15 +86,6 @@ static const char *check_unicast6(const void *value)
 	return a->family == 6 ? check_unicast(a) : "an IPv6 address";
 }
 
-static const char *check_key(const void *value)
-{
-	struct link_public key;
-
-	return link_public_parse(&key, *(char *const *)value)
-		       ? "the public key that `baton key` shows for its file"
-		       : NULL;
-}
-
 static const char *check_mac(const void *value)
 {
 	const uint8_t *mac = value;
@@ -292,7 +283,7 @@ static const struct yaml_field host_fields[] = {
 	FIELD(drain, "drain", BOOL),
 	FIELD(maintenance, "maintenance", BOOL),
 	FIELD(lease, "lease", BOOL),
-	FIELD(key, "key", STRING, .check = check_key),
+	FIELD(key, "key", STRING, .check = link_public_check),
 	{ 0 },
 };
 #undef OBJECT

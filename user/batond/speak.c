@@ -13,18 +13,9 @@
 #define REFRESH 100 /* ms: for what nobody tells of */
 #define WHY 256
 
-static struct own_record record(uint8_t kind, uint16_t slot)
-{
-	return (struct own_record){ .kind = kind, .slot = slot };
-}
-
 static void say(struct batond *b, const struct own_record *r)
 {
-	int err = own_speaker_say(&b->speak.speaker, r);
-
-	if (err < 0)
-		log_warning("ownership: a record cannot be told: %s",
-			    strerror(-err));
+	own_speaker_say(&b->speak.speaker, r);
 }
 
 /* --- who takes part --------------------------------------------------------------- */
@@ -34,7 +25,7 @@ static void say_member(struct batond *b, uint16_t id, enum host_state state)
 	const char *name = ids_name(&b->hosts, id);
 	const struct config_host *h = name ? config_host(&b->config, name)
 					   : NULL;
-	struct own_record r = record(BATON_OWNERSHIP_MEMBER, id);
+	struct own_record r = OWN_RECORD(MEMBER, id);
 	struct link_public key;
 
 	if (!h || !h->key || link_public_parse(&key, h->key)) {
@@ -66,7 +57,7 @@ static void say_owner(struct batond *b, uint16_t id,
 	const char *name = ids_name(&b->owners, id);
 	const struct config_owner *o = name ? config_owner(&b->config, name)
 					    : NULL;
-	struct own_record r = record(BATON_OWNERSHIP_OWNER, id);
+	struct own_record r = OWN_RECORD(OWNER, id);
 
 	if (o) {
 		r.present = 1;
@@ -123,15 +114,14 @@ static void on_refresh(uv_timer_t *timer)
 int speak_start(struct batond *b)
 {
 	struct speak *s = &b->speak;
-	struct own_record self = record(BATON_OWNERSHIP_NODE, 0);
+	struct own_record self = OWN_RECORD(NODE, 0);
 	char why[WHY];
 	int err;
 
 	if (!b->config.node_key_file)
 		return 0;
 	err = own_speaker_open(&s->speaker, &b->loop, b->config.ownership_port,
-			       b->config.node_key_file, NULL, NULL, why,
-			       sizeof(why));
+			       b->config.node_key_file, why, sizeof(why));
 	if (err) {
 		log_error("ownership: %s", why);
 		return err;

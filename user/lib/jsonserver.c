@@ -280,3 +280,16 @@ void jsonserver_close(struct jsonserver *s)
 		hang_up(c);
 	uv_close((uv_handle_t *)&s->listener, on_listener_closed);
 }
+
+json_t *jsonserver_found(json_t *array, const json_t *request, const char *kind,
+			 char why[JSONSERVER_WHY])
+{
+	const char *one = json_string_value(json_object_get(request, "name"));
+
+	if (!one || json_array_size(array))
+		return array;
+	snprintf(why, JSONSERVER_WHY, "no %s %.64s (see: baton %s show)", kind,
+		 one, kind);
+	json_decref(array);
+	return NULL;
+}

@@ -33,6 +33,11 @@ int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 /* Hang up on everybody. The memory is freed as the loop goes on. */
 void jsonserver_close(struct jsonserver *server);
 
+/* The answer to who asks for one object by its "name", or for all: the array, or
+ * NULL with `why` filled if there is none of that name. */
+json_t *jsonserver_found(json_t *array, const json_t *request, const char *kind,
+			 char why[JSONSERVER_WHY]);
+
 /* After its answer the client is told of events, too. */
 void jsonserver_watch(struct jsonserver_client *client);
 

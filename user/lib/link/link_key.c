@@ -170,3 +170,13 @@ int link_public_parse(struct link_public *p, const char *text)
 	link_public_format(p, again);
 	return strcmp(again, text) ? -EINVAL : 0;
 }
+
+const char *link_public_check(const void *text)
+{
+	struct link_public key;
+
+	return link_public_parse(&key, *(char *const *)text)
+		       ? "the public key that `baton key show` prints for its "
+			 "file"
+		       : NULL;
+}

@@ -42,6 +42,9 @@ int link_key_read(struct link_key **key, const char *path, char *why,
 
 void link_public_format(const struct link_public *p,
 			char text[LINK_PUBLIC_TEXT]);
+/* What is expected of such a text (a char *const *) in a configuration; NULL: it is
+ * so. */
+const char *link_public_check(const void *text);
 /* 0, or -EINVAL if it is not the base64 of 32 bytes */
 int link_public_parse(struct link_public *p, const char *text);
 

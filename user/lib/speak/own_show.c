@@ -16,19 +16,10 @@ LABELS(owner_states, BATON_OWNER_STATES);
 LABELS(policies, BATON_STANDBY_POLICIES);
 LABELS(failbacks, BATON_FAILBACKS);
 
-static const struct own_record *find(const struct own_speaker *s, uint16_t node,
-				     uint8_t kind, uint16_t slot)
-{
-	const struct own_record *r =
-		own_member_find(&s->member, node, kind, slot);
-
-	return r && r->present ? r : NULL;
-}
-
 static const struct own_record *by_switch(const struct own_speaker *s,
 					  uint8_t kind, uint16_t slot)
 {
-	return find(s, BATON_OWNERSHIP_SWITCH, kind, slot);
+	return own_speaker_find(s, BATON_OWNERSHIP_SWITCH, kind, slot);
 }
 
 static json_t *address_text(uint8_t family, const uint8_t ip[16])
@@ -57,85 +48,71 @@ static json_t *owner_name(const struct own_speaker *s, uint16_t id)
 
 /* --- what a node says of itself ---------------------------------------------------- */
 
-static json_t *addresses(const struct own_speaker *s, uint16_t id)
+typedef json_t *show_fn(const struct own_speaker *s,
+			const struct own_record *r);
+
+/* All records of a kind. */
+static json_t *all_of(const struct own_speaker *s, uint16_t id, uint8_t kind,
+		      show_fn *show)
 {
 	json_t *all = json_array();
 
-	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_ADDRESS); i++) {
-		const struct own_record *r =
-			find(s, id, BATON_OWNERSHIP_ADDRESS, i);
-		char mac[MAC_TEXT];
+	for (uint16_t i = 0; i < own_slots(kind); i++) {
+		const struct own_record *r = own_speaker_find(s, id, kind, i);
 
-		if (!r)
-			continue;
-		json_array_append_new(
-			all,
-			json_pack("{s:o, s:o}", "address",
-				  address_text(r->address.family,
-					       r->address.address),
-				  "mac",
-				  mac_is_zero(r->address.mac)
-					  ? json_null()
-					  : json_string(mac_format(
-						    r->address.mac, mac))));
+		if (r)
+			json_array_append_new(all, show(s, r));
 	}
 	return all;
 }
 
-static json_t *applications(const struct own_speaker *s, uint16_t id)
+static json_t *address(const struct own_speaker *s, const struct own_record *r)
 {
-	json_t *all = json_array();
+	const struct own_address *a = &r->address;
+	char mac[MAC_TEXT];
 
-	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_APP); i++) {
-		const struct own_record *r =
-			find(s, id, BATON_OWNERSHIP_APP, i);
-
-		if (r)
-			json_array_append_new(
-				all,
-				json_pack("{s:s, s:i, s:i, s:s}", "name",
-					  r->app.name, "protocol",
-					  r->app.protocol, "port", r->app.port,
-					  "state", app_states[r->app.state]));
-	}
-	return all;
+	(void)s;
+	return json_pack("{s:o, s:o}", "address",
+			 address_text(a->family, a->address), "mac",
+			 mac_is_zero(a->mac)
+				 ? json_null()
+				 : json_string(mac_format(a->mac, mac)));
 }
 
-static json_t *holdings(const struct own_speaker *s, uint16_t id)
+static json_t *application(const struct own_speaker *s,
+			   const struct own_record *r)
 {
-	json_t *all = json_array();
+	(void)s;
+	return json_pack("{s:s, s:i, s:i, s:s}", "name", r->app.name,
+			 "protocol", r->app.protocol, "port", r->app.port,
+			 "state", app_states[r->app.state]);
+}
 
-	for (uint16_t i = 0; i < own_slots(BATON_OWNERSHIP_HOLDING); i++) {
-		const struct own_record *r =
-			find(s, id, BATON_OWNERSHIP_HOLDING, i);
-
-		if (r)
-			json_array_append_new(
-				all, json_pack("{s:o, s:s, s:I}", "owner",
-					       owner_name(s, r->holding.owner),
-					       "role", roles[r->holding.role],
-					       "epoch",
-					       (json_int_t)r->holding.epoch));
-	}
-	return all;
+static json_t *holding(const struct own_speaker *s, const struct own_record *r)
+{
+	return json_pack("{s:o, s:s, s:I}", "owner",
+			 owner_name(s, r->holding.owner), "role",
+			 roles[r->holding.role], "epoch",
+			 (json_int_t)r->holding.epoch);
 }
 
 json_t *own_show_announced(const struct own_speaker *s, uint16_t id)
 {
 	const struct own_record *node =
-		s->begun ? find(s, id, BATON_OWNERSHIP_NODE, 0) : NULL;
+		s->begun ? own_speaker_find(s, id, BATON_OWNERSHIP_NODE, 0)
+			 : NULL;
 	uint64_t silence = own_speaker_silence(s, id, clock_ns());
 
 	if (!node)
 		return json_null();
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name",
-			 node->node.name, "word", words[node->node.word],
-			 "addresses", addresses(s, id), "applications",
-			 applications(s, id), "holds", holdings(s, id),
-			 "heard_ms",
-			 silence == UINT64_MAX
-				 ? json_null() /* it is this one */
-				 : json_real(silence / 1e6));
+	return json_pack(
+		"{s:s, s:s, s:o, s:o, s:o, s:o}", "name", node->node.name,
+		"word", words[node->node.word], "addresses",
+		all_of(s, id, BATON_OWNERSHIP_ADDRESS, address), "applications",
+		all_of(s, id, BATON_OWNERSHIP_APP, application), "holds",
+		all_of(s, id, BATON_OWNERSHIP_HOLDING, holding), "heard_ms",
+		silence == UINT64_MAX ? json_null() /* it is this one */
+				      : json_real(silence / 1e6));
 }
 
 /* --- what the switch says ----------------------------------------------------------- */
@@ -167,7 +144,7 @@ json_t *own_show_hosts(const struct own_speaker *s, const char *name)
 		const struct own_record *r =
 			by_switch(s, BATON_OWNERSHIP_MEMBER, i);
 		const struct own_record *node =
-			find(s, i, BATON_OWNERSHIP_NODE, 0);
+			own_speaker_find(s, i, BATON_OWNERSHIP_NODE, 0);
 
 		if (!r || !is_asked(name, r->listed.name))
 			continue;

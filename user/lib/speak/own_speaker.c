@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/link/link_key.h"
+#include "lib/log.h"
 #include "lib/why.h"
 
 #define NS_PER_MS 1000000
@@ -92,16 +93,13 @@ static int read_seed(uint8_t seed[OWN_KEY_LEN], const char *path, char *why,
 }
 
 int own_speaker_open(struct own_speaker *s, uv_loop_t *loop, uint16_t port,
-		     const char *key_file, own_changed_fn *changed, void *arg,
-		     char *why, size_t size)
+		     const char *key_file, char *why, size_t size)
 {
 	const struct sockaddr_in6 any = { .sin6_family = AF_INET6,
 					  .sin6_port = htons(port) };
 	int err;
 
 	memset(s, 0, sizeof(*s));
-	s->changed = changed;
-	s->arg = arg;
 	err = read_seed(s->seed, key_file, why, size);
 	if (err)
 		return err;
@@ -127,19 +125,10 @@ void own_speaker_close(struct own_speaker *s)
 	uv_close((uv_handle_t *)&s->socket, NULL);
 }
 
-static void on_changed(void *arg, uint16_t author, const struct own_record *r)
-{
-	struct own_speaker *s = arg;
-
-	if (s->changed)
-		s->changed(s->arg, author, r);
-}
-
 void own_speaker_begin(struct own_speaker *s, uint16_t id)
 {
 	const struct own_callbacks cb = { .send = send_to,
 					  .random = random_number,
-					  .changed = on_changed,
 					  .arg = s };
 
 	if (s->begun && s->member.id == id)
@@ -199,14 +188,26 @@ void own_speaker_drop(struct own_speaker *s, uint16_t id)
 		own_member_remove(&s->member, id);
 }
 
-int own_speaker_say(struct own_speaker *s, const struct own_record *r)
+void own_speaker_say(struct own_speaker *s, const struct own_record *r)
 {
 	int news = own_member_say(&s->member, r);
 
+	if (news < 0)
+		log_warning("ownership: a record cannot be told: %s",
+			    strerror(-news));
 	/* what is said in one turn of the loop goes together */
 	if (news > 0 && s->member.nr)
 		uv_timer_start(&s->timer, on_timer, 0, 0);
-	return news;
+}
+
+const struct own_record *own_speaker_find(const struct own_speaker *s,
+					  uint16_t node, uint8_t kind,
+					  uint16_t slot)
+{
+	const struct own_record *r =
+		own_member_find(&s->member, node, kind, slot);
+
+	return r && r->present ? r : NULL;
 }
 
 uint64_t own_speaker_silence(const struct own_speaker *s, uint16_t id,

@@ -11,6 +11,13 @@
 #include "lib/addr.h"
 #include "lib/ownership/own_member.h"
 
+/* Nothing in a slot: to be filled, and `present` set, or to be said as it is. */
+#define OWN_RECORD(NAME, number)                                               \
+	(struct own_record)                                                    \
+	{                                                                      \
+		.kind = BATON_OWNERSHIP_##NAME, .slot = (number)               \
+	}
+
 struct own_speaker {
 	struct own_member member;
 	uint8_t seed[OWN_KEY_LEN];
@@ -21,8 +28,6 @@ struct own_speaker {
 	uint8_t key[BATON_OWNERSHIP_NODES][OWN_KEY_LEN]; /* by which they are
 							   * known */
 	uint8_t input[BATON_OWNERSHIP_MAX + 1]; /* one more: it is too long */
-	own_changed_fn *changed; /* what a peer says; NULL: nobody cares */
-	void *arg;
 	uint64_t unsent; /* messages that the system did not take */
 };
 
@@ -31,8 +36,7 @@ struct own_speaker {
  * said yet. 0, or a negative errno with `why` filled.
  */
 int own_speaker_open(struct own_speaker *s, uv_loop_t *loop, uint16_t port,
-		     const char *key_file, own_changed_fn *changed, void *arg,
-		     char *why, size_t size);
+		     const char *key_file, char *why, size_t size);
 /* Its handles are closed as the loop goes on. */
 void own_speaker_close(struct own_speaker *s);
 
@@ -49,8 +53,13 @@ int own_speaker_peer(struct own_speaker *s, uint16_t id, const struct addr *a,
 		     uint16_t port, const uint8_t public[OWN_KEY_LEN]);
 void own_speaker_drop(struct own_speaker *s, uint16_t id);
 
-/* As own_member_say(); it is on its way at once. */
-int own_speaker_say(struct own_speaker *s, const struct own_record *r);
+/* As own_member_say(); it is on its way at once. What cannot be told is logged. */
+void own_speaker_say(struct own_speaker *s, const struct own_record *r);
+
+/* What a node says in a slot; NULL: nothing, or nothing any more. */
+const struct own_record *own_speaker_find(const struct own_speaker *s,
+					  uint16_t node, uint8_t kind,
+					  uint16_t slot);
 
 /* ns since the peer was heard; UINT64_MAX: never */
 uint64_t own_speaker_silence(const struct own_speaker *s, uint16_t id,
