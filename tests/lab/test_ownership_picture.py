@@ -136,6 +136,11 @@ def test_k4_people_see_it(network):
         BUILD / "baton", "--socket", network.socket_of("b"), "host",
         "show").stdout
     assert all(name in table for name in NAMES)
+    counts = dict(line.split() for line in network.hosts["b"].ns.run(
+        BUILD / "baton", "--socket", network.socket_of("b"), "node",
+        "show").stdout.splitlines())
+    assert set(counts) == set(network.verdicts("b"))
+    assert int(counts["accepted"]) > 0 and int(counts["forged"]) == 0
     done = network.hosts["b"].ns.run(
         BUILD / "baton", "--socket", network.socket_of("b"), "owner", "show",
         "nobody", check=False)

@@ -272,6 +272,15 @@ static const struct verb maintenance_verbs[] = {
 	  .print = show_nothing },
 };
 
+static const struct verb node_verbs[] = {
+	{ .name = "show",
+	  .help = "messages about who owns what: accepted, and dropped for\n"
+		  "      which reason; on a host: -s /run/baton/host.sock",
+	  .run = remote_ask,
+	  .request = "ownership.show",
+	  .print = show_counts },
+};
+
 static const struct verb config_verbs[] = {
 	{ .name = "show",
 	  .help = "the running configuration, as a file",
@@ -344,6 +353,8 @@ const struct object command_objects[] = {
 	{ "config", "the running configuration", VERBS(config_verbs), &batond },
 	{ "maintenance", "leave everything where it is",
 	  VERBS(maintenance_verbs), &batond },
+	{ "node", "how this one hears from the others who owns what",
+	  VERBS(node_verbs), &batond },
 	{ "reload", "apply the configuration file", VERBS(reload_verbs),
 	  &batond },
 	{ "proxy", "the baton-proxy of this host", VERBS(proxy_verbs), &proxy },

@@ -17,7 +17,8 @@ _baton_candidates()
 	case $# in
 	0)
 		echo service host owner flow event stats status config \
-			maintenance reload proxy connection key help
+			maintenance node reload proxy connection key \
+			help
 		return
 		;;
 	1)
@@ -27,7 +28,7 @@ _baton_candidates()
 		owner) echo show add set del failover failback plan replay capture drain help ;;
 		flow) echo show set del help ;;
 		event | stats | status) echo show watch help ;;
-		config) echo show help ;;
+		config | node) echo show help ;;
 		maintenance) echo show on off help ;;
 		proxy) echo show drain help ;;
 		connection) echo show help ;;

@@ -164,6 +164,18 @@ void show_reload(const struct options *o, FILE *f, const json_t *data,
 	fprintf(f, "%.0f %s\n", changes, changes == 1 ? "change" : "changes");
 }
 
+void show_counts(const struct options *o, FILE *f, const json_t *data,
+		 const json_t *args)
+{
+	(void)args;
+	if (json_object_size(data))
+		show_details(o, f, data);
+	else
+		fputs("nobody is spoken to: there is no node-key, or nothing "
+		      "was heard of the switch yet\n",
+		      f);
+}
+
 void show_nothing(const struct options *o, FILE *f, const json_t *data,
 		  const json_t *args)
 {

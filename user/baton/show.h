@@ -13,7 +13,7 @@
 command_print show_services, show_hosts, show_owners;
 command_print show_maintenance;
 command_print show_moves, show_replay, show_events, show_text, show_reload,
-	show_nothing;
+	show_counts, show_nothing;
 
 /* What an event says of the decision that it tells, a few lines; nothing if it
  * tells none. */
