@@ -258,6 +258,13 @@ VM_RUN = vm/run --build $(abspath $(O)) $(if $(VERBOSE),--verbose) \
 vm-test: vm-deps test-build ## tests on Debian's kernels, in virtual machines; KERNEL=6.12, TESTS=, VERBOSE=1
 	$(VM_RUN) $(if $(filter-out tests,$(TESTS)),$(TESTS))
 
+# that the programs load there at all, and what each packet comes to
+VM_SHORT := tests/test_bpf_budget.py tests/packet/test_switch_entry.py \
+	tests/packet/test_switch_fence.py
+
+vm-short: vm-deps test-build ## minutes of that, on the oldest kernel
+	vm/run --build $(abspath $(O)) --kernel 6.1 $(VM_SHORT)
+
 vm-matrix: vm-deps test-build ## all of that on all kernels, kept in docs/kernels.md
 	$(VM_RUN) --record
 
@@ -328,7 +335,7 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf $(O)
 
-.PHONY: all help deps vm-deps test-build test vm-test vm-matrix bench soak-detect \
+.PHONY: all help deps vm-deps test-build test vm-test vm-short vm-matrix bench soak-detect \
 	soak soak-return demo lint fmt install uninstall clean
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
