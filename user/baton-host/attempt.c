@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "http_status.h"
+#include "lib/program.h"
 
 #define REQUEST_SIZE 2048
 
@@ -162,35 +163,18 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal)
 	end(a, why);
 }
 
-/*
- * In a session of its own, so that all it starts can be killed with it. Its
- * input and output are /dev/null: nobody would read what it says.
- */
 static int start_command(struct attempt *a, uv_loop_t *loop)
 {
-	static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-				       NULL };
-	uv_stdio_container_t none[3] = { { .flags = UV_IGNORE },
-					 { .flags = UV_IGNORE },
-					 { .flags = UV_IGNORE } };
+	static char *environment[] = { PROGRAM_PATH, NULL };
 	char *argv[a->config->nr_command + 1];
-	uv_process_options_t options = {
-		.exit_cb = on_exit_status,
-		.file = a->config->command[0].text,
-		.args = argv,
-		.env = environment,
-		.cwd = "/",
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = 3,
-		.stdio = none,
-	};
 	size_t i;
 	int err;
 
 	for (i = 0; i < a->config->nr_command; i++)
 		argv[i] = a->config->command[i].text;
 	argv[i] = NULL;
-	err = uv_spawn(loop, &a->process, &options);
+	err = program_start(loop, &a->process, argv, environment,
+			    on_exit_status);
 	a->handle.data = a;
 	if (err)
 		uv_close(&a->handle, release);

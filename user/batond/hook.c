@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cold.h"
+#include "lib/program.h"
 
 #define LOOK 200 /* ms */
 #define RUNNING_MAX 4 /* at a time */
@@ -52,28 +53,15 @@ static void list_hosts(const struct batond *b, const uint16_t *hosts,
 				 host_name(b, hosts[i]));
 }
 
-/* Without a shell; what it needs to know is in its environment. */
+/* What it needs to know is in its environment. */
 static void run_hook(struct batond *b, uint16_t owner, uint16_t host,
 		     const uint16_t *hosts, uint32_t nr)
 {
 	char names[TEXT], owner_env[BATON_NAME_LEN + 16];
 	char host_env[BATON_NAME_LEN + 16], hosts_env[TEXT + 16];
-	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char path[] = PROGRAM_PATH;
 	char *environment[] = { path, owner_env, host_env, hosts_env, NULL };
 	char *argv[] = { b->config.standby_hook, NULL };
-	uv_stdio_container_t none[3] = { { .flags = UV_IGNORE },
-					 { .flags = UV_IGNORE },
-					 { .flags = UV_IGNORE } };
-	uv_process_options_t options = {
-		.exit_cb = on_exit_status,
-		.file = b->config.standby_hook,
-		.args = argv,
-		.env = environment,
-		.cwd = "/",
-		.flags = UV_PROCESS_DETACHED,
-		.stdio_count = 3,
-		.stdio = none,
-	};
 	struct run *r = calloc(1, sizeof(*r));
 	int err;
 
@@ -86,7 +74,8 @@ static void run_hook(struct batond *b, uint16_t owner, uint16_t host,
 	snprintf(host_env, sizeof(host_env), "BATON_HOST=%s",
 		 host ? host_name(b, host) : "");
 	snprintf(hosts_env, sizeof(hosts_env), "BATON_STANDBYS=%s", names);
-	err = uv_spawn(&b->loop, &r->process, &options);
+	err = program_start(&b->loop, &r->process, argv, environment,
+			    on_exit_status);
 	r->process.data = r;
 	running += !err;
 	event(&b->events, err ? LOG_L_ERROR : LOG_L_NOTICE, "standby_hook",
