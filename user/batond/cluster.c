@@ -110,6 +110,12 @@ static enum hold_cause held_by(const struct cluster *c, const struct move *m)
 
 /* --- going home ------------------------------------------------------------- */
 
+/* Does it hold all of the owner's state, if there is any? */
+static bool holds_all(const struct cluster_owner *o, uint16_t host)
+{
+	return !o->stateful || plan_is_complete(o, host);
+}
+
 /* Has the owner's home all that it needs to go on, and is that so by the word
  * of those who play it as well? */
 static bool is_ready(const struct cluster *c, const struct cluster_owner *o)
@@ -117,7 +123,8 @@ static bool is_ready(const struct cluster *c, const struct cluster_owner *o)
 	const struct cluster_host *home = &c->host[o->home];
 	const struct cluster_host *now = &c->host[o->host];
 
-	return !((home->partial | home->alone) & o->needs) &&
+	return holds_all(o, o->home) &&
+	       !((home->partial | home->alone) & o->needs) &&
 	       (now->state != HOST_UP || !(now->alone & o->needs));
 }
 
@@ -130,6 +137,7 @@ static bool may_return(const struct cluster *c, uint16_t owner, uint64_t now)
 	       !o->forced && !cluster_is_orphan(c, owner) &&
 	       plan_can_take(c, o, o->home) && is_ready(c, o) &&
 	       age(now, home->settled) >= o->returns_after &&
+	       age(now, o->settled) >= o->returns_after &&
 	       age(now, c->host[o->host].settled) >= o->returns_after;
 }
 
@@ -323,6 +331,21 @@ void cluster_host_said(struct cluster *c, uint16_t host, uint64_t partial,
 	c->stale = true;
 }
 
+void cluster_owner_held(struct cluster *c, uint16_t owner, bool stateful,
+			uint16_t complete, uint64_t now)
+{
+	struct cluster_owner *o = &c->owner[owner];
+	bool held = plan_is_complete(o, o->home);
+
+	if (o->complete == complete && o->stateful == stateful)
+		return;
+	o->complete = complete;
+	o->stateful = stateful;
+	if (plan_is_complete(o, o->home) != held)
+		o->settled = now;
+	c->stale = true;
+}
+
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 			  struct cluster_result *r)
 {
@@ -398,12 +421,11 @@ static int move_by_hand(struct cluster *c, uint16_t owner, uint16_t to,
 		return -EBUSY;
 	if (c->host[to].failed & o->needs && !force)
 		return -ESRCH;
+	if (!force && cause == MOVE_FAILBACK && !holds_all(o, to))
+		return -EAGAIN;
 	if (!force && (cause == MOVE_FAILBACK ? !is_ready(c, o)
 					      : c->host[to].partial & o->needs))
 		return -ENODATA;
-	if (cause == MOVE_FAILBACK && c->owner[owner].stateful &&
-	    !plan_is_complete(&c->owner[owner], to) && !force)
-		return -EAGAIN;
 	make(c, &m, now, r);
 	cluster_plan(c);
 	return 0;
@@ -438,30 +460,6 @@ int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 }
 
 /* --- by what hosts say of their state ------------------------------------------ */
-
-int cluster_return(struct cluster *c, uint16_t owner, uint64_t now,
-		   struct cluster_result *r)
-{
-	struct cluster_owner *o;
-	struct move m;
-
-	cluster_nothing(r);
-	if (!has_owner(c, owner))
-		return -ENOENT;
-	o = &c->owner[owner];
-	m = decision(c, owner, o->home, MOVE_RETURNED);
-	if (m.to == m.from)
-		return -EALREADY;
-	if (!plan_is_complete(o, o->home))
-		return -EAGAIN;
-	m.guards = look_at_hosts(c, now);
-	m.guards.since_move = o->moved ? age(now, o->moved) : 0;
-	if (!plan_can_take(c, o, o->home) || held_by(c, &m) != HOLD_NONE)
-		return -EPERM;
-	make(c, &m, now, r);
-	cluster_plan(c);
-	return 0;
-}
 
 int cluster_state_lost(struct cluster *c, uint16_t owner, uint64_t now,
 		       struct cluster_result *r)

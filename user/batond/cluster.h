@@ -28,8 +28,8 @@
  *    until that is over.
  *  - What a guard holds back is told once, and again when another does.
  *  - While a host that holds the complete state of an owner (ownership.h) could
- *    take it over, no other host does; and by hand without force none ever gets
- *    an owner back that does not hold it.
+ *    take it over, no other host does; and without force none ever gets an owner
+ *    back that does not hold it.
  */
 #ifndef BATOND_CLUSTER_H
 #define BATOND_CLUSTER_H
@@ -70,6 +70,7 @@ struct cluster_owner {
 	bool stateful; /* hosts keep state for it, and say how far they are */
 	uint16_t complete; /* places of hosts that hold all of it (baton/
 			    * ownership.h) */
+	uint64_t settled; /* ns: since when its home has held all, or not */
 	bool forced; /* upon a host that could not play it, and has not since */
 	bool returns; /* to its home, by itself ... */
 	uint64_t returns_after; /* ns that it has been ready for */
@@ -119,7 +120,6 @@ static inline bool cluster_is_orphan(const struct cluster *c, uint16_t owner)
 	X(APP_FAILED, "application failed")                                    \
 	X(FAILOVER, "failover by hand")                                        \
 	X(FAILBACK, "failback by hand")                                        \
-	X(RETURNED, "failback, its home is complete")                          \
 	X(STATE_LOST, "its host lost the state")                               \
 	X(RESCUE, "orphan, a host came up")                                    \
 	X(RETURN, "failback, its home is ready")                               \
@@ -242,8 +242,9 @@ void cluster_plan(struct cluster *c);
  * cluster_host_apps is told which applications have failed on a host now; the
  * owners that need one of them move, and no others.
  *
- * cluster_host_said is told what applications say of their state. Nothing moves
- * at once: the next cluster_retry makes of it what is to be made.
+ * cluster_host_said is told what applications say of their state,
+ * cluster_owner_held which hosts hold all of an owner's. Nothing moves at once: the
+ * next cluster_retry makes of it what is to be made.
  *
  * A removed host becomes ABSENT, and what it played moves without guards; what
  * nobody can take over is left with host 0.
@@ -258,6 +259,8 @@ void cluster_host_apps(struct cluster *c, uint16_t host, uint64_t failed,
 		       uint64_t now, struct cluster_result *r);
 void cluster_host_said(struct cluster *c, uint16_t host, uint64_t partial,
 		       uint64_t alone, uint64_t now);
+void cluster_owner_held(struct cluster *c, uint16_t owner, bool stateful,
+			uint16_t complete, uint64_t now);
 void cluster_host_removed(struct cluster *c, uint16_t host, uint64_t now,
 			  struct cluster_result *r);
 
@@ -278,12 +281,6 @@ int cluster_failover(struct cluster *c, uint16_t owner, uint16_t to, bool force,
 		     uint64_t now, struct cluster_result *r);
 int cluster_failback(struct cluster *c, uint16_t owner, bool force,
 		     uint64_t now, struct cluster_result *r);
-
-/* The same by itself, for its home is complete: not by force, and not against
- * the guards. Errors as above, or -EPERM: a guard is against it, or the home
- * does not take owners over. */
-int cluster_return(struct cluster *c, uint16_t owner, uint64_t now,
-		   struct cluster_result *r);
 
 /* The memory that played the owner is gone, though its host is up: whoever
  * holds the complete state takes it over, unless nothing may move (maintenance,

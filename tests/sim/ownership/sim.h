@@ -169,7 +169,7 @@ struct world {
 	struct cluster_result *result;
 	struct ownership *ownership;
 	struct cluster_owner kept_cluster[OWNERS + 1];
-	struct ownership_owner kept_ownership[OWNERS + 1];
+	struct own_grant kept_grant[OWNERS + 1];
 	union baton_owner word[OWNERS + 1]; /* what packets follow */
 	uint64_t kept; /* when the controller last wrote down what it knows */
 	bool controller; /* it runs */

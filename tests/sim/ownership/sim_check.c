@@ -57,7 +57,7 @@ static bool lacks(const struct world *w, uint16_t owner, uint16_t host,
 
 static void check_complete(struct world *w, uint16_t owner)
 {
-	const struct own_grant *g = &w->ownership->owner[owner].grant;
+	const struct own_grant *g = &w->ownership->grant[owner];
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++)
 		if (g->complete & own_place_bit(i) &&
@@ -90,8 +90,7 @@ void check_told(struct world *w, uint16_t owner, const struct packet *p)
 
 static bool is_automatic(const struct move *m)
 {
-	return move_is_automatic(m->cause) || m->cause == MOVE_STATE_LOST ||
-	       m->cause == MOVE_RETURNED;
+	return move_is_automatic(m->cause) || m->cause == MOVE_STATE_LOST;
 }
 
 void check_move(struct world *w, const struct move *m,
@@ -100,7 +99,7 @@ void check_move(struct world *w, const struct move *m,
 	struct truth *t = &w->truth[m->owner];
 	int to = own_place(g->home, g->standbys, m->to);
 
-	if (m->cause == MOVE_RETURNED &&
+	if (m->cause == MOVE_RETURN &&
 	    (!(g->complete & own_place_bit(to)) ||
 	     lacks(w, m->owner, m->to, g->member[to])))
 		violated(w, "failback only to a home that is complete",
@@ -155,7 +154,7 @@ static void check_picture(struct world *w, uint16_t of, uint16_t at)
 static void check_owner(struct world *w, uint16_t owner)
 {
 	const struct cluster_owner *o = &w->cluster->owner[owner];
-	const struct own_grant *g = &w->ownership->owner[owner].grant;
+	const struct own_grant *g = &w->ownership->grant[owner];
 	const struct memory *m = &w->node[g->host].memory[owner];
 	uint16_t all = (1 << w->hosts) - 1;
 	int self = own_place(g->home, g->standbys, g->host);
@@ -167,8 +166,7 @@ static void check_owner(struct world *w, uint16_t owner)
 	else if ((g->complete | own_place_bit(self)) != all)
 		violated(w, "every host is complete in the end",
 			 "owner %u: only %#x", owner, g->complete);
-	else if (w->ownership->owner[owner].failback != BATON_FAILBACK_MANUAL &&
-		 o->host != o->home)
+	else if (o->returns && o->host != o->home)
 		violated(w, "every owner returns home in the end",
 			 "owner %u: is on host %u, not %u", owner, o->host,
 			 o->home);

@@ -147,7 +147,7 @@ static void lose(struct world *w)
  * complete? */
 static bool is_member(const struct world *w, uint16_t owner, uint16_t host)
 {
-	const struct own_grant *g = &w->ownership->owner[owner].grant;
+	const struct own_grant *g = &w->ownership->grant[owner];
 	int place = own_place(g->home, g->standbys, host);
 
 	return w->node[host].memory[owner].claim.incarnation ==
@@ -170,7 +170,7 @@ static bool is_calm(const struct world *w)
 			if (w->cut[i][k])
 				return false;
 	for (uint16_t i = 1; i <= w->owners; i++) {
-		const struct own_grant *g = &w->ownership->owner[i].grant;
+		const struct own_grant *g = &w->ownership->grant[i];
 		int self = own_place(g->home, g->standbys, g->host);
 
 		if ((g->complete | own_place_bit(self)) != all)

@@ -88,13 +88,14 @@ void host_record(struct world *w, uint16_t id, const struct own_record *r)
 	struct node *n = &w->node[id];
 	struct memory *m = &n->memory[r->slot];
 	uint64_t had = m->claim.word.epoch;
+	uint8_t was = m->claim.role;
 
 	if (r->kind != BATON_OWNERSHIP_OWNER || !r->present ||
 	    r->slot > w->owners)
 		return;
 	if (own_claim_hear(&m->claim, &r->owner))
 		return;
-	if (m->claim.word.epoch != had) {
+	if (m->claim.word.epoch != had || m->claim.role != was) {
 		trace(w, "host %u: owner %u, epoch %u: role %u, complete %#x",
 		      id, r->slot, (uint32_t)m->claim.word.epoch, m->claim.role,
 		      m->claim.word.complete);

@@ -21,7 +21,7 @@ static void keep(struct world *w)
 	w->kept = w->now;
 	for (uint16_t i = 1; i <= w->owners; i++) {
 		w->kept_cluster[i] = w->cluster->owner[i];
-		w->kept_ownership[i] = w->ownership->owner[i];
+		w->kept_grant[i] = w->ownership->grant[i];
 	}
 }
 
@@ -41,15 +41,14 @@ static void announce(struct world *w, uint16_t owner)
 void switch_look(struct world *w)
 {
 	for (uint16_t i = 1; i <= w->owners; i++)
-		before[i] = w->ownership->owner[i].grant;
+		before[i] = w->ownership->grant[i];
 }
 
-static void carry_out(struct world *w, bool known)
+void switch_carry_out(struct world *w)
 {
 	const struct cluster_result *r = w->result;
 
-	if (!known)
-		ownership_moved(w->ownership, w->cluster, r);
+	ownership_moved(w->ownership, w->cluster, r, local(w, 0));
 	if (w->cluster->stale)
 		cluster_plan(w->cluster);
 	keep(w);
@@ -59,7 +58,7 @@ static void carry_out(struct world *w, bool known)
 
 		w->count.moves++;
 		w->run_moves++;
-		w->count.returns += m->cause == MOVE_RETURNED;
+		w->count.returns += m->cause == MOVE_RETURN;
 		w->count.renewed += m->from == m->to;
 		trace(w, "owner %u: %u -> %u, epoch %u, cause %u, complete %#x",
 		      m->owner, m->from, m->to, m->epoch, m->cause,
@@ -73,11 +72,6 @@ static void carry_out(struct world *w, bool known)
 	switch_look(w);
 }
 
-void switch_carry_out(struct world *w)
-{
-	carry_out(w, false);
-}
-
 static void return_at_once(struct world *w)
 {
 	for (uint16_t i = 1; i <= w->owners; i++) {
@@ -89,7 +83,7 @@ static void return_at_once(struct world *w)
 		switch_look(w);
 		if (!cluster_failback(w->cluster, i, true, local(w, 0),
 				      w->result)) {
-			w->result->moves[0].cause = MOVE_RETURNED;
+			w->result->moves[0].cause = MOVE_RETURN;
 			switch_carry_out(w);
 		}
 	}
@@ -102,7 +96,7 @@ static void decide(struct world *w)
 		return_at_once(w);
 	while (ownership_decide(w->ownership, w->cluster, local(w, 0),
 				w->result))
-		carry_out(w, true);
+		switch_carry_out(w);
 	if (w->cluster->stale)
 		cluster_plan(w->cluster);
 	keep(w);
@@ -117,7 +111,7 @@ void switch_record(struct world *w, uint16_t host, const struct own_record *r)
 	if (r->kind != BATON_OWNERSHIP_HOLDING)
 		return;
 	ownership_said(w->ownership, w->cluster, r->slot, host,
-		       r->present ? &r->holding : NULL);
+		       r->present ? &r->holding : NULL, local(w, 0));
 	decide(w);
 }
 
@@ -209,8 +203,12 @@ static void rules(struct world *w)
 		.down_window = 1000 * MS,
 	};
 	for (uint16_t i = 1; i <= w->owners; i++) {
-		w->ownership->owner[i].failback = draw(w, BATON_NR_FAILBACKS);
-		w->ownership->owner[i].delay = draw(w, 1000) * MS;
+		enum baton_failback failback = draw(w, BATON_NR_FAILBACKS);
+		uint64_t delay = draw(w, 1000) * MS;
+
+		c->owner[i].returns = failback != BATON_FAILBACK_MANUAL;
+		if (failback == BATON_FAILBACK_AFTER)
+			c->owner[i].returns_after = delay;
 	}
 }
 
@@ -220,8 +218,8 @@ void switch_begin(struct world *w)
 
 	memset(c->host, 0, (NODES + 1) * sizeof(c->host[0]));
 	memset(c->owner, 0, (OWNERS + 1) * sizeof(c->owner[0]));
-	memset(w->ownership->owner, 0,
-	       (OWNERS + 1) * sizeof(w->ownership->owner[0]));
+	memset(w->ownership->grant, 0,
+	       (OWNERS + 1) * sizeof(w->ownership->grant[0]));
 	w->ownership->reign = REIGN;
 	c->max_host = w->hosts;
 	c->max_owner = w->owners;
@@ -241,7 +239,7 @@ void switch_begin(struct world *w)
 		standbys(w, o);
 		w->word[i] = (union baton_owner){ .host = o->host,
 						  .epoch = o->epoch };
-		ownership_owner(w->ownership, c, i);
+		ownership_owner(w->ownership, c, i, local(w, 0));
 	}
 	rules(w);
 	cluster_plan(c);
@@ -260,7 +258,7 @@ void switch_start(struct world *w)
 
 	for (uint16_t i = 1; i <= w->owners; i++) {
 		c->owner[i] = w->kept_cluster[i];
-		w->ownership->owner[i] = w->kept_ownership[i];
+		w->ownership->grant[i] = w->kept_grant[i];
 	}
 	for (uint16_t i = 1; i <= w->hosts; i++) {
 		c->host[i].state = HOST_UNKNOWN;

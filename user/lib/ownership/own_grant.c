@@ -55,9 +55,18 @@ static void join(struct own_grant *g)
 	}
 }
 
+/* Nobody's memory was meant: that of the host is. */
+static void adopt(struct own_grant *g, uint16_t host,
+		  const struct own_holding *h)
+{
+	if (host == g->host && !g->incarnation && h->epoch <= g->epoch)
+		g->incarnation = h->incarnation;
+}
+
 bool own_grant_said(struct own_grant *g, uint16_t host,
 		    const struct own_holding *h)
 {
+	const uint64_t incarnation = g->incarnation;
 	const uint16_t complete = g->complete;
 	const uint32_t claim = g->claim;
 	int place = place_of(g, host);
@@ -69,8 +78,9 @@ bool own_grant_said(struct own_grant *g, uint16_t host,
 	g->said_host[place] = host;
 	h = &g->said[place];
 	/* what it had is gone */
-	if (g->member[place] != h->incarnation)
+	if (h->incarnation && g->member[place] != h->incarnation)
 		g->complete &= ~bit;
+	adopt(g, host, h);
 	if (host == g->host && h->role == BATON_OWNERSHIP_ROLE_OWNER &&
 	    h->epoch == g->epoch && h->incarnation == g->incarnation) {
 		g->claim = h->claim;
@@ -78,7 +88,8 @@ bool own_grant_said(struct own_grant *g, uint16_t host,
 		g->complete &= h->waits;
 	}
 	join(g);
-	return g->complete != complete || g->claim != claim;
+	return g->complete != complete || g->claim != claim ||
+	       g->incarnation != incarnation;
 }
 
 void own_grant_move(struct own_grant *g, uint16_t host, uint64_t epoch,
@@ -92,7 +103,7 @@ void own_grant_move(struct own_grant *g, uint16_t host, uint64_t epoch,
 		g->complete = 0;
 		g->incarnation = to >= 0 ? g->said[to].incarnation : 0;
 	} else if (!stays) {
-		if (from >= 0 && !own_grant_is_lost(g)) {
+		if (from >= 0 && g->incarnation && !own_grant_is_lost(g)) {
 			g->member[from] = g->incarnation;
 			g->complete |= own_place_bit(from);
 		}
@@ -116,12 +127,14 @@ bool own_grant_is_lost(const struct own_grant *g)
 	int place = place_of(g, g->host);
 
 	return place >= 0 && g->said_host[place] == g->host &&
-	       g->said[place].owner &&
+	       g->said[place].incarnation &&
 	       g->said[place].incarnation != g->incarnation;
 }
 
 bool own_grant_is_stateful(const struct own_grant *g)
 {
+	if (g->incarnation)
+		return true;
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++)
 		if (g->said[i].incarnation)
 			return true;

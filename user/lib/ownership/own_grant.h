@@ -24,7 +24,8 @@ struct own_grant {
 	uint16_t home, standbys[BATON_MAX_STANDBYS]; /* host ids */
 	uint16_t host; /* plays it; 0: nobody */
 	uint64_t epoch;
-	uint64_t incarnation; /* of its memory, when it was given the owner */
+	uint64_t incarnation; /* of its memory, when it was given the owner; 0:
+			       * none was known */
 	uint16_t complete; /* places */
 	uint16_t waits; /* places, as `host` has claimed */
 	uint32_t claim; /* its number, 0: none in this epoch */
@@ -41,8 +42,14 @@ struct own_grant {
 void own_grant_places(struct own_grant *g, uint16_t home,
 		      const uint16_t standbys[BATON_MAX_STANDBYS]);
 
-/* A host holds this of the owner, NULL: nothing. True if something that is in
- * own_grant_put()'s record has changed. */
+/*
+ * A host holds this of the owner, NULL: nothing. True if something that is in
+ * own_grant_put()'s record has changed.
+ *
+ * What says no incarnation says nothing of a memory: an agent may have begun anew,
+ * and not have heard of it yet. If the owner was given to none in particular,
+ * which has played nothing then, it is given to the one that its host has.
+ */
 bool own_grant_said(struct own_grant *g, uint16_t host,
 		    const struct own_holding *h);
 

@@ -77,6 +77,14 @@ static void on_datagram(uv_udp_t *socket, ssize_t n, const uv_buf_t *buf,
 		tick(s);
 }
 
+static void on_changed(void *arg, uint16_t author, const struct own_record *r)
+{
+	struct own_speaker *s = arg;
+
+	if (s->changed)
+		s->changed(s->arg, author, r);
+}
+
 /* --- the node --------------------------------------------------------------------- */
 
 static int read_seed(uint8_t seed[OWN_KEY_LEN], const char *path, char *why,
@@ -125,10 +133,17 @@ void own_speaker_close(struct own_speaker *s)
 	uv_close((uv_handle_t *)&s->socket, NULL);
 }
 
+void own_speaker_heed(struct own_speaker *s, own_changed_fn *fn, void *arg)
+{
+	s->changed = fn;
+	s->arg = arg;
+}
+
 void own_speaker_begin(struct own_speaker *s, uint16_t id)
 {
 	const struct own_callbacks cb = { .send = send_to,
 					  .random = random_number,
+					  .changed = on_changed,
 					  .arg = s };
 
 	if (s->begun && s->member.id == id)

@@ -29,6 +29,8 @@ struct own_speaker {
 							   * known */
 	uint8_t input[BATON_OWNERSHIP_MAX + 1]; /* one more: it is too long */
 	uint64_t unsent; /* messages that the system did not take */
+	own_changed_fn *changed; /* of own_speaker_heed() */
+	void *arg;
 };
 
 /*
@@ -39,6 +41,11 @@ int own_speaker_open(struct own_speaker *s, uv_loop_t *loop, uint16_t port,
 		     const char *key_file, char *why, size_t size);
 /* Its handles are closed as the loop goes on. */
 void own_speaker_close(struct own_speaker *s);
+
+/* `fn` is called at once for each record of a peer that is not what it was. It may
+ * say something, but neither begin, nor add or drop peers. To be called before
+ * it begins. */
+void own_speaker_heed(struct own_speaker *s, own_changed_fn *fn, void *arg);
 
 /* This is the node's id from now on. If it had another one, all that was said
  * and heard is forgotten, and so are the peers. */
