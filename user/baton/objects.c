@@ -31,12 +31,12 @@ static const struct show_column host_columns[] = {
 };
 
 static const struct show_column owner_columns[] = {
-	{ "OWNER", "name" },	{ "STATE", "state" },
-	{ "HOST", "host" },	{ "NEXT", "next" },
-	{ "HOME", "home" },	{ "EPOCH", "epoch" },
-	{ "FLOWS", "flows" },	{ "MOVED", "moved_ms" },
-	{ "POLICY", "policy" }, { "STANDBYS", "standbys" },
-	{ "HELD", "held_by" },
+	{ "OWNER", "name" },	    { "STATE", "state" },
+	{ "HOST", "host" },	    { "NEXT", "next" },
+	{ "HOME", "home" },	    { "EPOCH", "epoch" },
+	{ "FLOWS", "flows" },	    { "MOVED", "moved_ms" },
+	{ "POLICY", "policy" },	    { "STANDBYS", "standbys" },
+	{ "COMPLETE", "complete" }, { "HELD", "held_by" },
 };
 
 static const struct show_column move_columns[] = {

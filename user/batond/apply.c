@@ -156,12 +156,28 @@ static void take_apps(struct batond *b, uint16_t id)
 
 /* --- owners ------------------------------------------------------------------ */
 
+/* The hosts that may play it. True if they were others before. */
+static bool take_places(struct batond *b, const struct config_owner *o,
+			struct cluster_owner *c)
+{
+	const struct cluster_owner was = *c;
+
+	c->home = ids_find(&b->hosts, o->host);
+	for (int i = 0; i < BATON_MAX_STANDBYS; i++)
+		c->standbys[i] = o->standbys[i][0]
+					 ? ids_find(&b->hosts, o->standbys[i])
+					 : 0;
+	return c->home != was.home ||
+	       memcmp(c->standbys, was.standbys, sizeof(was.standbys));
+}
+
 /* With the lock held. */
 static void cluster_owner(struct batond *b, const struct config *to,
 			  const struct config_owner *o, uint16_t id,
 			  const uint16_t moved[BATON_MAX_HOSTS])
 {
 	struct cluster_owner *c = &b->cluster.owner[id];
+	bool others = take_places(b, o, c);
 
 	b->news.owner[id].tag = baton_tag(o->name);
 	c->needs = apps_needed(&b->apps, to, o->name);
@@ -169,11 +185,6 @@ static void cluster_owner(struct batond *b, const struct config *to,
 	c->drain = o->drain;
 	c->returns = o->failback;
 	c->returns_after = o->failback_after_ms * 1000000ULL;
-	c->home = ids_find(&b->hosts, o->host);
-	for (int i = 0; i < BATON_MAX_STANDBYS; i++)
-		c->standbys[i] = o->standbys[i][0]
-					 ? ids_find(&b->hosts, o->standbys[i])
-					 : 0;
 	if (!c->exists) {
 		c->exists = true;
 		c->host = c->home;
@@ -182,7 +193,14 @@ static void cluster_owner(struct batond *b, const struct config *to,
 		news_moved(&b->news, id, c->host, moved[c->host]);
 		c->host = moved[c->host];
 		c->epoch++;
+	} else if (others && to->node_key_file) {
+		/* what hosts have said names places as they were */
+		news_moved(&b->news, id, c->host, c->host);
+		c->epoch++;
 	}
+	if (others || b->ownership.grant[id].host != c->host ||
+	    (uint32_t)b->ownership.grant[id].epoch != c->epoch)
+		ownership_owner(&b->ownership, &b->cluster, id, clock_ns());
 	if (id > b->cluster.max_owner)
 		b->cluster.max_owner = id;
 }
@@ -222,6 +240,7 @@ static void drop_owners(struct batond *b, const struct config *to)
 		b->cluster.owner[i] = (struct cluster_owner){
 			.epoch = b->cluster.owner[i].epoch + 1,
 		};
+		ownership_owner(&b->ownership, &b->cluster, i, clock_ns());
 		memset(&b->news.owner[i], 0, sizeof(b->news.owner[i]));
 		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
 		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
@@ -387,6 +406,13 @@ static uint16_t adopt_twin(struct batond *b, uint16_t id, const char *name)
 	return first;
 }
 
+/* What was known of another epoch than the word's counts for nothing. */
+static void disown_other(struct own_grant *g, union baton_owner w)
+{
+	if (g->host != w.host || (uint32_t)g->epoch != w.epoch)
+		*g = (struct own_grant){ 0 };
+}
+
 /*
  * What a prober knows that was there before is left as it is, but for owners
  * that somebody else has moved, in the maps, meanwhile.
@@ -425,6 +451,7 @@ void apply_adopt(struct batond *b)
 		if (b->supervisor.kept && b->cluster.owner[i].exists) {
 			b->cluster.owner[i].host = known ? host_of[w.host] : 0;
 			b->cluster.owner[i].epoch = w.epoch;
+			disown_other(&b->ownership.grant[i], w);
 			continue;
 		}
 		b->cluster.owner[i] = (struct cluster_owner){
@@ -433,6 +460,8 @@ void apply_adopt(struct batond *b)
 			.epoch = w.epoch,
 			.home = info->home,
 		};
+		memcpy(b->cluster.owner[i].standbys, info->standbys,
+		       sizeof(info->standbys));
 		b->cluster.max_owner = i;
 	}
 	prober_unlock(&b->prober);

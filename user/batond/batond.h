@@ -20,6 +20,7 @@
 #include "lib/clock.h"
 #include "lib/rtnl.h"
 #include "news.h"
+#include "ownership.h"
 #include "prober.h"
 #include "replay.h"
 #include "speak.h"
@@ -124,6 +125,7 @@ struct sweep {
 struct batond {
 	/* shared with the prober's process: no pointers, no descriptors */
 	alignas(BATOND_ALIGN) struct cluster cluster;
+	struct ownership ownership;
 	struct prober prober;
 	struct news news;
 	struct apps apps;

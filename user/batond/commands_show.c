@@ -8,6 +8,7 @@
 #include "apply_services.h"
 #include "bfd_show.h"
 #include "commands_json.h"
+#include "lib/ownership/own_place.h"
 #include "replay_show.h"
 
 static const char *const owner_states[] = {
@@ -97,7 +98,7 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 	uint16_t id = ids_find(&b->owners, o->name);
 	struct cluster_owner c;
 	union baton_owner w;
-	json_t *standbys = json_array();
+	json_t *standbys = json_array(), *complete = json_array();
 
 	prober_lock((struct prober *)&b->prober);
 	c = b->cluster.owner[id];
@@ -105,9 +106,14 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 	prober_unlock((struct prober *)&b->prober);
 	for (int i = 0; i < BATON_MAX_STANDBYS && o->standbys[i][0]; i++)
 		json_array_append_new(standbys, json_string(o->standbys[i]));
+	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++)
+		if (c.complete & own_place_bit(i))
+			json_array_append_new(complete,
+					      json_string(i ? o->standbys[i - 1]
+							    : o->host));
 	return json_pack(
 		"{s:s, s:i, s:o, s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:i, s:b, "
-		"s:I, s:o, s:o}",
+		"s:I, s:o, s:o, s:o}",
 		"name", o->name, "id", id, "host",
 		string_or_null(ids_name(&b->hosts, w.host)), "home", o->host,
 		"state", owner_states[w.state % BATON_NR_OWNER_STATES], "epoch",
@@ -117,7 +123,8 @@ static json_t *owner_json(const struct batond *b, const struct config_owner *o)
 		o->failback ? (int)o->failback_after_ms : 0, "drain", o->drain,
 		"flows", (json_int_t)b->sweep.census.by_owner[id], "moved_ms",
 		c.moved ? json_real((clock_ns() - c.moved) / 1e6) : json_null(),
-		"held_by", string_or_null(hold_causes[c.held]));
+		"held_by", string_or_null(hold_causes[c.held]), "complete",
+		complete);
 }
 
 json_t *show_owners(struct batond *b, const json_t *request,

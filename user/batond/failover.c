@@ -66,8 +66,12 @@ static void note_decision(struct batond *b, const struct move *m, uint64_t at,
 
 void failover_carry_out(struct batond *b, const struct cluster_result *r)
 {
+	uint64_t start, took = 0;
+
+	/* who is complete in the new epochs is known before they begin */
+	ownership_moved(&b->ownership, &b->cluster, r, clock_ns());
 	/* All stores first; telling of them can wait. */
-	uint64_t start = clock_ns(), took = 0;
+	start = clock_ns();
 
 	for (uint32_t i = 0; i < r->nr_moves; i++)
 		dataplane_set_owner(&b->dp, r->moves[i].owner,
@@ -82,6 +86,18 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 		note_decision(b, &r->holds[i], start, 0);
 	if (b->nr_notes)
 		eventfd_write(b->notes_fd, 1);
+}
+
+bool failover_of_lost(struct batond *b, uint64_t now)
+{
+	static struct cluster_result r; /* only touched with the lock held */
+	bool moved = false;
+
+	while (ownership_decide(&b->ownership, &b->cluster, now, &r)) {
+		failover_carry_out(b, &r);
+		moved = true;
+	}
+	return moved;
 }
 
 /* --- in the prober's process --------------------------------------------------- */
@@ -241,6 +257,7 @@ void failover_tick(void *arg, uint64_t now)
 	for (uint16_t i = 1; i <= b->cluster.max_host; i++)
 		note_dampening(b, i, was[i], now);
 	failover_carry_out(b, &result);
+	failover_of_lost(b, now);
 }
 
 /* --- telling ------------------------------------------------------------------ */
@@ -267,7 +284,11 @@ void failover_tell(struct batond *b)
 	apply_owner_states(b);
 	failover_show_plan(b);
 	prober_unlock(&b->prober);
-	/* Clients wait for this; nobody waits for the rest. */
+	/* Hosts wait for this before they acknowledge anything ... */
+	for (uint32_t i = 0; i < n; i++)
+		if (notes[i].kind == NOTE_MOVE)
+			speak_owner(b, notes[i].move.owner);
+	/* ... and clients for this; nobody waits for the rest. */
 	replay(b, notes, n);
 	capture = captures_begin(b, notes, n);
 	apply_rings(b);

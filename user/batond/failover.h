@@ -39,6 +39,10 @@ json_t *failover_replay(struct batond *b, const char *owner, char why[256]);
 /* With the lock held: make the moves of a result, and note them. */
 void failover_carry_out(struct batond *b, const struct cluster_result *r);
 
+/* With the lock held: owners whose state was lost move, or begin anew. True if there
+ * were any. */
+bool failover_of_lost(struct batond *b, uint64_t now);
+
 /* The word of an owner as the cluster and the configuration have it. */
 union baton_owner owner_word(const struct batond *b, uint16_t id);
 

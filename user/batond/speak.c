@@ -6,6 +6,7 @@
 
 #include "batond.h"
 #include "commands.h"
+#include "failover.h"
 #include "lib/link/link_key.h"
 #include "lib/log.h"
 #include "lib/speak/own_show.h"
@@ -51,26 +52,33 @@ static void say_member(struct batond *b, uint16_t id, enum host_state state)
 
 /* --- who plays what --------------------------------------------------------------- */
 
-static void say_owner(struct batond *b, uint16_t id,
-		      const struct cluster_owner *c, union baton_owner w)
+/* For one at a time: probing must not wait. */
+static void read_owner(struct batond *b, uint16_t id, struct own_owner *o)
+{
+	union baton_owner w;
+
+	prober_lock(&b->prober);
+	w = dataplane_owner(&b->dp, id);
+	ownership_record(&b->ownership, &b->cluster, id, o);
+	prober_unlock(&b->prober);
+	o->state = w.state % BATON_NR_OWNER_STATES;
+}
+
+void speak_owner(struct batond *b, uint16_t id)
 {
 	const char *name = ids_name(&b->owners, id);
 	const struct config_owner *o = name ? config_owner(&b->config, name)
 					    : NULL;
 	struct own_record r = OWN_RECORD(OWNER, id);
 
+	if (!b->speak.on)
+		return;
 	if (o) {
 		r.present = 1;
+		read_owner(b, id, &r.owner);
 		memcpy(r.owner.name, o->name, sizeof(r.owner.name));
-		r.owner.state = w.state % BATON_NR_OWNER_STATES;
-		r.owner.host = w.host;
-		r.owner.epoch = w.epoch;
-		r.owner.next = c->next;
-		r.owner.policy = c->policy;
 		r.owner.failback = config_failback(o);
 		r.owner.delay = o->failback ? o->failback_after_ms : 0;
-		r.owner.home = c->home;
-		memcpy(r.owner.standbys, c->standbys, sizeof(r.owner.standbys));
 	}
 	say(b, &r);
 }
@@ -91,17 +99,30 @@ void speak_refresh(struct batond *b)
 		prober_unlock(&b->prober);
 		say_member(b, i, state);
 	}
-	for (uint16_t i = 1; i <= owners; i++) {
-		struct cluster_owner c;
-		union baton_owner w;
+	for (uint16_t i = 1; i <= owners; i++)
+		speak_owner(b, i);
+}
 
-		/* for one at a time: probing must not wait */
-		prober_lock(&b->prober);
-		c = b->cluster.owner[i];
-		w = dataplane_owner(&b->dp, i);
-		prober_unlock(&b->prober);
-		say_owner(b, i, &c, w);
-	}
+/* --- what hosts hold ---------------------------------------------------------------- */
+
+/* An owner may wait for the answer before it acknowledges anything. */
+static void on_changed(void *arg, uint16_t host, const struct own_record *r)
+{
+	struct batond *b = arg;
+	uint64_t now = clock_ns();
+	bool changed, moved;
+
+	if (r->kind != BATON_OWNERSHIP_HOLDING)
+		return;
+	prober_lock(&b->prober);
+	changed = ownership_said(&b->ownership, &b->cluster, r->slot, host,
+				 r->present ? &r->holding : NULL, now);
+	moved = failover_of_lost(b, now);
+	prober_unlock(&b->prober);
+	if (changed || moved)
+		speak_owner(b, r->slot);
+	if (moved)
+		supervisor_wake(b); /* it tells the hosts */
 }
 
 static void on_refresh(uv_timer_t *timer)
@@ -127,6 +148,7 @@ int speak_start(struct batond *b)
 		return err;
 	}
 	s->on = true;
+	own_speaker_heed(&s->speaker, on_changed, b);
 	own_speaker_begin(&s->speaker, BATON_OWNERSHIP_SWITCH);
 	self.present = 1;
 	strcpy(self.node.name, "switch");

@@ -23,7 +23,8 @@ struct speak {
 int speak_start(struct batond *b);
 void speak_stop(struct batond *b);
 
-/* Something may have changed: say so. */
+/* This may have changed of an owner, or something of anything: say so. */
+void speak_owner(struct batond *b, uint16_t id);
 void speak_refresh(struct batond *b);
 
 /* What a host has announced; null: it has no key, or was never heard. */

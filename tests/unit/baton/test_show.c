@@ -50,16 +50,16 @@ static void check(command_print *print, const char *data, const char *args,
 	"[{'name': 'web-a', 'id': 1, 'host': 'b', 'home': 'a',"                \
 	" 'state': 'active', 'epoch': 2, 'policy': 'ordered',"                 \
 	" 'standbys': ['b', 'c'], 'next': null, 'drain': false,"               \
-	" 'flows': 12345678, 'moved_ms': 185000}]"
+	" 'flows': 12345678, 'moved_ms': 185000, 'complete': ['a']}]"
 
 static void test_owners(void **state)
 {
 	(void)state;
 	check(show_owners, OWNER, "{}",
 	      "OWNER  STATE   HOST  NEXT  HOME  EPOCH  FLOWS   MOVED  POLICY"
-	      "   STANDBYS  HELD\n"
+	      "   STANDBYS  COMPLETE  HELD\n"
 	      "web-a  active  b     -     a     2      12.3M  3m ago  ordered"
-	      "  b,c       -\n");
+	      "  b,c       a         -\n");
 	check(show_owners, OWNER, "{\"name\": \"web-a\"}",
 	      "name      web-a\n"
 	      "id        1\n"
@@ -72,7 +72,8 @@ static void test_owners(void **state)
 	      "next      -\n"
 	      "drain     no\n"
 	      "flows     12.3M\n"
-	      "moved_ms  3m ago\n");
+	      "moved_ms  3m ago\n"
+	      "complete  a\n");
 }
 
 static void test_shares(void **state)

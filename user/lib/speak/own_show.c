@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/ownership/own_place.h"
 
 #define LABELS(name, LIST) static const char *const name[] = { LIST(LABEL) }
 #define LABEL(name, label, ...) label,
@@ -44,6 +45,12 @@ static json_t *owner_name(const struct own_speaker *s, uint16_t id)
 	const struct own_record *r = by_switch(s, BATON_OWNERSHIP_OWNER, id);
 
 	return r ? json_string(r->owner.name) : json_null();
+}
+
+/* Of the owner's word. */
+static json_int_t epoch(uint64_t of)
+{
+	return (uint32_t)of;
 }
 
 /* --- what a node says of itself ---------------------------------------------------- */
@@ -93,7 +100,7 @@ static json_t *holding(const struct own_speaker *s, const struct own_record *r)
 	return json_pack("{s:o, s:s, s:I}", "owner",
 			 owner_name(s, r->holding.owner), "role",
 			 roles[r->holding.role], "epoch",
-			 (json_int_t)r->holding.epoch);
+			 epoch(r->holding.epoch));
 }
 
 json_t *own_show_announced(const struct own_speaker *s, uint16_t id)
@@ -163,6 +170,19 @@ json_t *own_show_hosts(const struct own_speaker *s, const char *name)
 	return all;
 }
 
+/* Hosts that hold all that was acknowledged. */
+static json_t *complete(const struct own_speaker *s, const struct own_owner *o)
+{
+	json_t *all = json_array();
+
+	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++)
+		if (o->complete & own_place_bit(i))
+			json_array_append_new(
+				all,
+				host_name(s, i ? o->standbys[i - 1] : o->home));
+	return all;
+}
+
 json_t *own_show_owners(const struct own_speaker *s, const char *name)
 {
 	json_t *all = json_array();
@@ -183,16 +203,17 @@ json_t *own_show_owners(const struct own_speaker *s, const char *name)
 		json_array_append_new(
 			all,
 			json_pack("{s:s, s:i, s:o, s:o, s:s, s:I, s:s, "
-				  "s:o, s:o, s:s, s:i}",
+				  "s:o, s:o, s:s, s:i, s:o}",
 				  "name", r->owner.name, "id", (int)i, "host",
 				  host_name(s, r->owner.host), "home",
 				  host_name(s, r->owner.home), "state",
 				  owner_states[r->owner.state], "epoch",
-				  (json_int_t)r->owner.epoch, "policy",
+				  epoch(r->owner.epoch), "policy",
 				  policies[r->owner.policy], "standbys",
 				  standbys, "next", host_name(s, r->owner.next),
 				  "failback", failbacks[r->owner.failback],
-				  "failback_after_ms", (int)r->owner.delay));
+				  "failback_after_ms", (int)r->owner.delay,
+				  "complete", complete(s, &r->owner)));
 	}
 	return all;
 }
