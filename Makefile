@@ -82,10 +82,13 @@ OWNERSHIP_SRCS := $(wildcard user/lib/ownership/*.c)
 # and the programs' part in it: a socket, and what people see
 SPEAK_SRCS := $(wildcard user/lib/speak/*.c) $(OWNERSHIP_SRCS) \
 	user/lib/link/link_key.c
+# what is said to the agent of it
+HOLD_SRCS := user/lib/speak/own_json.c $(OWNERSHIP_SRCS)
 baton_SRCS := user/lib/link/link_key.c $(AGENT_SRCS) $(CAPTURE_SRCS)
 batond_SRCS := $(CAPTURE_SRCS) $(SPEAK_SRCS)
 baton-host_SRCS := $(AGENT_SRCS) $(SPEAK_SRCS)
-baton-proxy_SRCS := $(LINK_SRCS) $(addprefix user/libbaton/,heartbeat.c connect.c)
+baton-proxy_SRCS := $(LINK_SRCS) $(HOLD_SRCS) \
+	$(addprefix user/libbaton/,heartbeat.c connect.c)
 ownership_SRCS := $(OWNERSHIP_SRCS)
 link_SRCS := $(LINK_SRCS)
 PROGRAMS := $(COMPONENTS:%=$(O)/%)

@@ -15,6 +15,8 @@
 #include "lib/jsonserver.h"
 #include "lib/link/link_key.h"
 #include "lib/log.h"
+#include "lib/ownership/own_place.h"
+#include "lib/speak/own_json.h"
 #include "lib/speak/own_show.h"
 
 #define REFRESH 100 /* ms */
@@ -192,20 +194,35 @@ static void say_application(struct picture *p, uint16_t i, uint64_t now)
 
 /* What the switch's probes have said that it plays, which is what its program and
  * its applications go by. */
+static bool plays(const struct picture *p, const char *owner, uint32_t *epoch)
+{
+	uint32_t tag = baton_tag(owner);
+	struct baton_host_ownership o;
+
+	if (bpf_map_lookup_elem(p->pins->fd[PIN_ownership], &tag, &o))
+		return false;
+	*epoch = o.epoch;
+	return o.plays;
+}
+
+/* If no program says what it holds, it has no state. */
 static void say_holding(struct picture *p, uint16_t id)
 {
 	const struct own_record *of = by_switch(p, BATON_OWNERSHIP_OWNER, id);
+	const struct own_holding *held =
+		of ? holds_find(&p->holds, of->owner.name) : NULL;
 	struct own_record r = OWN_RECORD(HOLDING, id);
-	struct baton_host_ownership o;
-	uint32_t tag = of ? baton_tag(of->owner.name) : 0;
+	uint32_t epoch;
 
-	if (of && !bpf_map_lookup_elem(p->pins->fd[PIN_ownership], &tag, &o) &&
-	    o.plays) {
+	if (held) {
 		r.present = 1;
-		r.holding.owner = id;
+		r.holding = *held;
+	} else if (of && plays(p, of->owner.name, &epoch)) {
+		r.present = 1;
 		r.holding.role = BATON_OWNERSHIP_ROLE_OWNER;
-		r.holding.epoch = o.epoch;
+		r.holding.epoch = epoch;
 	}
+	r.holding.owner = id;
 	say(p, &r);
 }
 
@@ -230,16 +247,113 @@ static void on_refresh(uv_timer_t *timer)
 		say_holding(p, i);
 }
 
+/* --- what programs hold --------------------------------------------------------- */
+
+/* Which owner has this name; 0: none that is known, or none that a host can hold. */
+static uint16_t owner_named(const struct picture *p, const char *name)
+{
+	for (uint16_t i = 1; i < own_slots(BATON_OWNERSHIP_HOLDING); i++) {
+		const struct own_record *r =
+			by_switch(p, BATON_OWNERSHIP_OWNER, i);
+
+		if (r && !strcmp(r->owner.name, name))
+			return i;
+	}
+	return 0;
+}
+
+/* The switch's word, and by which keys the hosts that it names are known. */
+static json_t *word_on(const struct picture *p, const struct own_owner *o)
+{
+	struct own_word w = { .owner = *o, .self = p->speaker.member.id };
+
+	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++) {
+		uint16_t host = i ? o->standbys[i - 1] : o->home;
+		const struct own_record *r =
+			host ? by_switch(p, BATON_OWNERSHIP_MEMBER, host)
+			     : NULL;
+
+		if (!r)
+			continue;
+		memcpy(w.key[i].bytes, r->listed.key, sizeof(w.key[i].bytes));
+		w.keys |= own_place_bit(i);
+	}
+	return own_json_word(&w);
+}
+
+/* Whoever holds something of it waits for this. */
+static void tell_word(struct picture *p, const struct own_record *r)
+{
+	json_t *word;
+
+	if (!p->control || !holds_find(&p->holds, r->owner.name))
+		return;
+	word = word_on(p, &r->owner);
+	jsonserver_event(p->control, word);
+	json_decref(word);
+}
+
+static void on_changed(void *arg, uint16_t author, const struct own_record *r)
+{
+	struct picture *p = arg;
+
+	if (author != BATON_OWNERSHIP_SWITCH)
+		return;
+	if (r->kind == BATON_OWNERSHIP_OWNER && r->present) {
+		tell_word(p, r);
+		if (r->slot < own_slots(BATON_OWNERSHIP_HOLDING))
+			say_holding(p, r->slot);
+	}
+	/* perhaps another key */
+	for (uint16_t i = 1; r->kind == BATON_OWNERSHIP_MEMBER && p->holds.nr &&
+			     i < own_slots(BATON_OWNERSHIP_HOLDING);
+	     i++) {
+		const struct own_record *o =
+			by_switch(p, BATON_OWNERSHIP_OWNER, i);
+
+		if (o)
+			tell_word(p, o);
+	}
+}
+
+static json_t *hold(struct picture *p, struct jsonserver_client *client,
+		    const json_t *request, char why[JSONSERVER_WHY])
+{
+	char owner[BATON_NAME_LEN];
+	uint16_t id;
+
+	if (holds_take(&p->holds, client, request, owner, why))
+		return NULL;
+	jsonserver_watch(client);
+	id = p->speaker.begun ? owner_named(p, owner) : 0;
+	if (!id)
+		return json_null();
+	say_holding(p, id);
+	return word_on(p, &by_switch(p, BATON_OWNERSHIP_OWNER, id)->owner);
+}
+
+static void on_gone(void *arg, const struct jsonserver_client *client)
+{
+	struct picture *p = arg;
+	char owner[BATON_NAME_LEN];
+	uint16_t id;
+
+	while (holds_drop(&p->holds, client, owner)) {
+		id = p->speaker.begun ? owner_named(p, owner) : 0;
+		if (id)
+			say_holding(p, id);
+	}
+}
+
 /* --- who asks --------------------------------------------------------------------- */
 
 static json_t *on_request(void *arg, struct jsonserver_client *client,
 			  const char *what, const json_t *request,
 			  char why[JSONSERVER_WHY])
 {
-	const struct picture *p = arg;
+	struct picture *p = arg;
 	const char *name = json_string_value(json_object_get(request, "name"));
 
-	(void)client;
 	snprintf(why, JSONSERVER_WHY, "out of memory");
 	if (!strcmp(what, "host.show"))
 		return jsonserver_found(own_show_hosts(&p->speaker, name),
@@ -249,9 +363,12 @@ static json_t *on_request(void *arg, struct jsonserver_client *client,
 					request, "owner", why);
 	if (!strcmp(what, "ownership.show"))
 		return own_show_verdicts(&p->speaker);
+	if (!strcmp(what, "ownership.hold"))
+		return hold(p, client, request, why);
 	snprintf(why, JSONSERVER_WHY,
 		 "\"%.64s\": no such request; hosts answer host.show, "
-		 "owner.show and ownership.show, the switch others",
+		 "owner.show, ownership.show and ownership.hold, the switch "
+		 "others",
 		 what);
 	return NULL;
 }
@@ -278,11 +395,15 @@ int picture_start(struct picture *p, uv_loop_t *loop, const struct pins *pins,
 		return err;
 	}
 	p->on = true;
+	own_speaker_heed(&p->speaker, on_changed, p);
 	uv_timer_init(loop, &p->refresh);
 	p->refresh.data = p;
-	return uv_timer_start(&p->refresh, on_refresh, 0, REFRESH)
-		       ?: jsonserver_open(&p->control, loop, c->control,
-					  on_request, p);
+	err = uv_timer_start(&p->refresh, on_refresh, 0, REFRESH)
+		      ?: jsonserver_open(&p->control, loop, c->control,
+					 on_request, p);
+	if (!err)
+		jsonserver_on_gone(p->control, on_gone);
+	return err;
 }
 
 void picture_stop(struct picture *p)

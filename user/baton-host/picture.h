@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * This host among the nodes that agree who owns what (row K4, docs/ownership.md):
- * it says what it is and plays, hears what the switch and the other hosts say, and
- * shows the picture that this makes to whoever asks on its control socket.
+ * it says what it is, plays and holds, hears what the switch and the other hosts
+ * say, and shows the picture that this makes to whoever asks on its control socket.
+ * Who says there what it holds of an owner is told the switch's word on it.
  *
  * Which hosts there are, and by which keys they are known, it hears from the
  * switch; which of them it is, from the switch's probes.
@@ -13,6 +14,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "holds.h"
 #include "lib/agent/pins.h"
 #include "lib/speak/own_speaker.h"
 
@@ -25,6 +27,7 @@ struct picture {
 	uint8_t switch_key[OWN_KEY_LEN];
 	uv_timer_t refresh;
 	struct jsonserver *control;
+	struct holds holds; /* what programs of this host say */
 	bool on; /* there is a node key */
 };
 

@@ -35,6 +35,7 @@ struct jsonserver {
 	size_t nr_clients;
 	bool closed; /* freed with its last handle */
 	jsonserver_fn *answer;
+	jsonserver_gone_fn *gone;
 	void *arg;
 };
 
@@ -78,8 +79,11 @@ static void on_closed(uv_handle_t *handle)
 
 static void hang_up(struct jsonserver_client *c)
 {
-	if (!uv_is_closing((uv_handle_t *)&c->pipe))
-		uv_close((uv_handle_t *)&c->pipe, on_closed);
+	if (uv_is_closing((uv_handle_t *)&c->pipe))
+		return;
+	uv_close((uv_handle_t *)&c->pipe, on_closed);
+	if (c->server->gone)
+		c->server->gone(c->server->arg, c);
 }
 
 /* Takes the reference to `answer`. */
@@ -272,6 +276,11 @@ int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 	}
 	*server = s;
 	return 0;
+}
+
+void jsonserver_on_gone(struct jsonserver *server, jsonserver_gone_fn *gone)
+{
+	server->gone = gone;
 }
 
 void jsonserver_close(struct jsonserver *s)

@@ -30,6 +30,12 @@ typedef json_t *jsonserver_fn(void *arg, struct jsonserver_client *client,
 int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 		    const char *path, jsonserver_fn *answer, void *arg);
 
+/* `gone` is called once for each client that is no more, also when the server is
+ * closed. */
+typedef void jsonserver_gone_fn(void *arg,
+				const struct jsonserver_client *client);
+void jsonserver_on_gone(struct jsonserver *server, jsonserver_gone_fn *gone);
+
 /* Hang up on everybody. The memory is freed as the loop goes on. */
 void jsonserver_close(struct jsonserver *server);
 
