@@ -342,11 +342,11 @@ static void leave_after(struct proxy *p, const struct service *service,
 	if (!stored && !may_go(service)) {
 		queue_drop(&p->out, q->id);
 	} else if (!stored || sequence <= p->acked) {
-		queue_accept(&p->out, q);
+		waiting_let_go(&p->out.waiting, q, stored, c, service);
 	} else {
 		p->count.held++;
-		if (queue_wait(&p->out, q, sequence, may_go(service), c,
-			       service))
+		if (waiting_add(&p->out.waiting, q, sequence, may_go(service),
+				c, service))
 			queue_drop(&p->out, q->id);
 	}
 }
@@ -377,7 +377,8 @@ static void let_out(struct proxy *p, struct service *service, struct side *side,
 	struct conn *c = side_conn(side);
 	bool fin = s->flags & SEGMENT_FIN;
 
-	if (c->synced ? side->news <= p->acked : may_go(service))
+	if ((c->synced ? side->news <= p->acked : may_go(service)) &&
+	    claims_gate(service, c->synced))
 		replica_assure(side);
 	if (!policy_holds(service->config->policy) ||
 	    (!fin && !replica_tells(side, s)))
@@ -429,7 +430,9 @@ static void on_out(void *arg, struct queued *q)
 	side = replica_find(&p->replica, &s.tuple);
 	service = side ? &p->service[side_conn(side)->service]
 		       : active_service(p, &s.tuple, &which);
-	if (service && (!plays(service) || (side && is_nobodys(side, &s)))) {
+	if (service &&
+	    (!plays(service) ||
+	     (side ? is_nobodys(side, &s) : !claims_is_named(service)))) {
 		p->count.silenced++;
 		queue_drop(&p->out, q->id);
 	} else if (side) {
@@ -444,7 +447,7 @@ static void on_out(void *arg, struct queued *q)
 void active_release(struct proxy *p, uint64_t sequence)
 {
 	p->acked = sequence;
-	queue_release(&p->out, sequence);
+	waiting_release(&p->out.waiting, sequence);
 	commits_release(p, sequence);
 }
 

@@ -20,7 +20,7 @@ struct commit {
 	struct commit *next;
 	struct conn *conn; /* NULL: it is over */
 	struct cut cut;
-	uint64_t sequence; /* of the link; 0: it waits for nobody */
+	uint64_t sequence; /* of the link; 0: it waits for no standby */
 };
 
 static struct service *service_of(struct proxy *p, const struct conn *c)
@@ -79,6 +79,9 @@ static struct commit *take_ready(struct proxy *p, uint64_t sequence)
 			continue;
 		if (one->sequence > sequence)
 			return NULL;
+		if (one->conn &&
+		    !claims_gate(service_of(p, one->conn), one->sequence))
+			continue;
 		*at = one->next;
 		if (!*at)
 			p->commits_end = at;
@@ -184,7 +187,8 @@ static void look(struct proxy *p, struct conn *c)
 {
 	struct output *o = c->output;
 	struct cut last = replica_cut(c);
-	bool sent, waits;
+	uint64_t sequence = 0;
+	bool sent;
 	int err;
 
 	if (!output_ready(o, &last))
@@ -197,10 +201,13 @@ static void look(struct proxy *p, struct conn *c)
 	}
 	output_done(o, &last);
 	p->count.unconfirmed += !sent;
-	waits = sent || service_of(p, c)->config->on_loss == ON_LOSS_STALL;
-	if (!waits)
+	if (sent)
+		sequence = p->sent;
+	else if (service_of(p, c)->config->on_loss == ON_LOSS_STALL)
+		sequence = NEVER;
+	if (!sequence && claims_gate(service_of(p, c), false))
 		release(p, c, &o->asked);
-	else if (!wait_for(p, c, &o->asked, sent ? p->sent : NEVER))
+	else if (!wait_for(p, c, &o->asked, sequence))
 		commit_fail(p, c, "there is no memory");
 }
 

@@ -122,6 +122,7 @@ static const struct yaml_field proxy_fields[] = {
 	PROXY(application, "application", STRING),
 	PROXY(heartbeats, "heartbeats", STRING,
 	      .unset = BATON_HEARTBEAT_SOCKET, .check = yaml_check_path),
+	PROXY(ownership, "ownership", STRING, .check = yaml_check_path),
 	PROXY(control, "control", STRING, .unset = "/run/baton/proxy.sock",
 	      .check = yaml_check_path),
 	PROXY(address, "address", ADDRESS, .needed = has_peers),

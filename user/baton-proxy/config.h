@@ -88,6 +88,8 @@ struct config {
 	char *agent; /* bpffs directory of baton-host */
 	char *application; /* as which the agent watches it; NULL: not */
 	char *heartbeats; /* path of the agent's socket for that */
+	char *ownership; /* path of the agent's control socket; NULL: what to do
+			  * without a standby is decided here */
 	char *control; /* path of the control socket */
 	struct addr address; /* where peers connect to */
 	uint16_t port;

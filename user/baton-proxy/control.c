@@ -17,6 +17,8 @@ struct protection service_protection(const struct service *s)
 		.complete = p->guardian && !s->fresh && !s->syncing &&
 			    !s->snapshot_end && !s->unkept,
 		.withheld = policy_holds(s->config->policy),
+		.unreleased = !p->guardian && !claims_gate(s, false) &&
+			      s->config->on_loss == ON_LOSS_GO_ON,
 		.acked = p->acked,
 	};
 }

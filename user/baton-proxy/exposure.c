@@ -51,7 +51,8 @@ enum exposure conn_exposure(const struct conn *c, const struct protection *p,
 {
 	*bytes = UINT64_MAX;
 	if (!p->standby)
-		return EXPOSURE_NO_STANDBY;
+		return p->unreleased ? EXPOSURE_UNRELEASED
+				     : EXPOSURE_NO_STANDBY;
 	if (!c->synced)
 		return EXPOSURE_UNKNOWN;
 	if (!p->complete)

@@ -32,6 +32,7 @@ struct protection {
 	bool standby; /* there is one that stores */
 	bool complete; /* it has had, and confirmed, a whole snapshot */
 	bool withheld; /* nothing is acknowledged before it is stored */
+	bool unreleased; /* there is none, and the switch does not know yet */
 	uint64_t acked; /* sequence up to which it has confirmed */
 };
 
@@ -39,6 +40,8 @@ struct protection {
 #define EXPOSURES(X)                                                           \
 	X(NONE, "nothing is exposed")                                          \
 	X(NO_STANDBY, "there is no standby")                                   \
+	X(UNRELEASED, "its standby is lost, and the switch still counts on "   \
+		      "that: it waits")                                        \
 	X(SYNCING, "the standby does not have everything yet")                 \
 	X(UNKNOWN, "the standby does not know it")                             \
 	X(ON_THE_WAY, "it is acknowledged before the standby confirms it")

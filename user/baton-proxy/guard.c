@@ -73,18 +73,20 @@ static bool put_parts(struct service *s, struct link_peer *peer,
 /* Nobody stores anything any more. */
 static void lose(struct proxy *p, const char *why)
 {
-	log_warning("no standby any more: %s; connections are unprotected",
-		    why);
+	log_warning("no standby any more: %s; connections %s", why,
+		    p->config->ownership ? "go on once the switch knows"
+					 : "are unprotected");
 	p->guardian = NULL;
 	p->audited = 0;
 	p->sent = p->acked = 0; /* another connection counts anew */
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		p->service[i].syncing = p->service[i].unkept = false;
 		p->service[i].snapshot_end = 0;
+		p->service[i].lacks = false;
 		for (struct conn *c = p->replica.conns[i]; c; c = c->next)
 			c->synced = false;
 	}
-	queue_give_up(&p->out);
+	waiting_give_up(&p->out.waiting);
 	commits_give_up(p);
 }
 
@@ -159,6 +161,7 @@ static bool sync_conn(struct service *s, enum baton_link_type type,
 	c->told = 0; /* of this link */
 	for (int i = 0; i < NR_SIDES; i++)
 		c->side[i].news = p->sent;
+	waiting_resume(&p->out.waiting, c, p->sent);
 	commits_sent(p, c);
 	return true;
 }
@@ -196,7 +199,8 @@ void guard_lacks(struct service *s, struct conn *c)
 		return;
 	s->proxy->count.unkept++;
 	c->synced = false;
-	queue_withdraw(&s->proxy->out, c);
+	s->lacks = true;
+	waiting_withdraw(&s->proxy->out.waiting, c);
 	commits_lack(s->proxy, c);
 }
 
@@ -215,6 +219,7 @@ void guard_mend(struct service *s)
 {
 	struct proxy *p = s->proxy;
 	uint32_t nr = 0;
+	bool all = true;
 
 	if (!p->guardian || !is_played(s) || s->fresh || s->syncing ||
 	    s->unkept)
@@ -222,9 +227,14 @@ void guard_mend(struct service *s)
 	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
 		if (c->synced)
 			continue;
-		if (!sync_conn(s, BATON_LINK_STREAM, c))
+		all = sync_conn(s, BATON_LINK_STREAM, c);
+		if (!all)
 			break;
 		nr++;
+	}
+	if (all && s->lacks) {
+		s->lacks = false;
+		s->snapshot_end = p->sent; /* then it has everything */
 	}
 	if (nr)
 		log_warning("service %s: %s had no room for %u connections; "
@@ -261,6 +271,7 @@ void guard_service(struct service *s)
 	}
 	s->snapshot_begin = p->sent;
 	s->syncing = true;
+	s->lacks = false;
 	sync_all(p);
 }
 

@@ -399,6 +399,7 @@ static int start(struct proxy *p, char *why)
 	err = err ?: open_protection(p, why);
 	err = err ?: open_link(p, why);
 	err = err ?: open_services(p, why);
+	err = err ?: claims_open(p, why, LINK_WHY);
 	err = err ?: control_open(p);
 	if (err)
 		return err;
@@ -450,6 +451,7 @@ static int run(const struct config *config)
 		   config->nr_services);
 	uv_run(proxy.loop, UV_RUN_DEFAULT);
 	heartbeat_stop(&proxy.heartbeat);
+	claims_close(&proxy);
 	control_close(&proxy);
 	return DONE;
 }

@@ -6,6 +6,7 @@
  *               replica, go to the standby, and wait for its word
  *   withhold.c  what leaves to a client acknowledges no more than is done
  *   commit.c    what applications commit, until clients may know it
+ *   claims.c    without whom nothing is acknowledged, agreed with the switch
  *   guard.c     which peer is the standby, and bringing it up to date
  *   standby.c   what an owner says on the link: it changes the replica
  *   takeover.c  connections of the replica become sockets
@@ -21,6 +22,7 @@
 
 #include "application.h"
 #include "audit.h"
+#include "claims.h"
 #include "config.h"
 #include "heartbeat.h"
 #include "lib/link/link.h"
@@ -45,6 +47,7 @@ struct service {
 	bool fresh;
 	bool syncing; /* OWNER: a snapshot is on its way */
 	bool unkept; /* OWNER: the standby does not know such a service */
+	bool lacks; /* OWNER: it has no room for some connections */
 	uint64_t snapshot_begin; /* its first sequence */
 	uint64_t snapshot_end; /* its last sequence; 0: it has been stored */
 	uint32_t taking; /* connections that are being taken over */
@@ -53,6 +56,8 @@ struct service {
 	uint64_t current; /* ns: when that last was so */
 	struct link_peer *feeder; /* STANDBY: who plays the owner, it said, */
 	uint32_t fed_epoch; /* in this epoch */
+	uint32_t whole; /* STANDBY: epoch of the last whole snapshot */
+	struct claims_owner *claims; /* NULL: it decides by itself */
 	int listener;
 	bool deaf; /* it is not heard: there are no descriptors */
 	uv_poll_t poll;
@@ -142,6 +147,8 @@ struct proxy {
 	struct parts parts[CONFIG_PEERS]; /* from each of them */
 
 	struct commit *commits, **commits_end; /* that wait for the standby */
+
+	struct claims claims;
 
 	struct takeover *takeovers;
 	struct probes probes;

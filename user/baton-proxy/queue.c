@@ -37,6 +37,8 @@ static struct nlmsghdr *message(const struct queue *q, char *buffer, int type)
 	return n;
 }
 
+static void settle(void *arg, const struct queued *one, bool go);
+
 /* --- configuration -------------------------------------------------------------- */
 
 static int configure(struct queue *q, uint32_t range)
@@ -72,6 +74,8 @@ int queue_open(struct queue *q, uint16_t number, uint32_t range, char *why,
 	int err;
 
 	*q = (struct queue){ .number = number };
+	q->waiting.settle = settle;
+	q->waiting.arg = q;
 	q->buffer = malloc(BUFFER);
 	q->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!q->buffer || !q->socket ||
@@ -99,7 +103,7 @@ void queue_close(struct queue *q)
 	if (q->socket)
 		mnl_socket_close(q->socket);
 	free(q->buffer);
-	free(q->ring);
+	waiting_free(&q->waiting);
 	*q = (struct queue){ 0 };
 }
 
@@ -217,90 +221,13 @@ void queue_accept(struct queue *q, const struct queued *one)
 		give(q, NFQNL_MSG_VERDICT, one->id, NF_ACCEPT);
 }
 
-static int grow(struct queue *q)
+/* For the list of those that wait. */
+static void settle(void *arg, const struct queued *one, bool go)
 {
-	uint32_t size = q->size ? q->size * 2 : 1024;
-	struct waiting *ring = malloc(size * sizeof(*ring));
+	struct queue *q = arg;
 
-	if (!ring)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < q->nr; i++)
-		ring[i] = q->ring[(q->head + i) & (q->size - 1)];
-	free(q->ring);
-	q->ring = ring;
-	q->size = size;
-	q->head = 0;
-	return 0;
-}
-
-int queue_wait(struct queue *q, const struct queued *one, uint64_t sequence,
-	       bool may_go, const void *of, const void *group)
-{
-	struct waiting w = { *one, may_go, false, sequence, of, group };
-
-	w.one.packet = NULL;
-	if (q->nr == q->size && grow(q))
-		return -ENOMEM;
-	if (one->changed) {
-		w.one.packet = malloc(one->len);
-		if (!w.one.packet)
-			return -ENOMEM;
-		memcpy(w.one.packet, one->packet, one->len);
-	}
-	q->ring[(q->head + q->nr++) & (q->size - 1)] = w;
-	return 0;
-}
-
-static void settle(struct queue *q, struct waiting *w, bool go)
-{
-	if (w->settled)
-		return;
-	w->settled = true;
 	if (go)
-		queue_accept(q, &w->one);
+		queue_accept(q, one);
 	else
-		queue_drop(q, w->one.id);
-	free(w->one.packet);
-}
-
-void queue_release(struct queue *q, uint64_t sequence)
-{
-	while (q->nr) {
-		struct waiting *w = &q->ring[q->head & (q->size - 1)];
-
-		if (w->sequence > sequence)
-			break;
-		q->head++;
-		q->nr--;
-		settle(q, w, true);
-	}
-}
-
-void queue_withdraw(struct queue *q, const void *of)
-{
-	for (uint32_t i = 0; i < q->nr; i++) {
-		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
-
-		if (w->of == of)
-			settle(q, w, w->may_go);
-	}
-}
-
-void queue_disown(struct queue *q, const void *group)
-{
-	for (uint32_t i = 0; i < q->nr; i++) {
-		struct waiting *w = &q->ring[(q->head + i) & (q->size - 1)];
-
-		if (w->group == group)
-			settle(q, w, false);
-	}
-}
-
-void queue_give_up(struct queue *q)
-{
-	for (; q->nr; q->nr--, q->head++) {
-		struct waiting *w = &q->ring[q->head & (q->size - 1)];
-
-		settle(q, w, w->may_go);
-	}
+		queue_drop(q, one->id);
 }

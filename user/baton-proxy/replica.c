@@ -323,6 +323,12 @@ void replica_inherit(struct conn *c)
 	}
 }
 
+void replica_doubt(struct conn *c)
+{
+	for (int i = 0; i < NR_SIDES; i++)
+		c->side[i].sure = 0;
+}
+
 void replica_trim(struct conn *c)
 {
 	for (int i = 0; i < NR_SIDES; i++)

@@ -171,6 +171,10 @@ int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
  */
 void replica_inherit(struct conn *c);
 
+/* Others may not have what came from the owner before, so nothing of it is told
+ * again before they have. */
+void replica_doubt(struct conn *c);
+
 /* Does a segment that leaves say that more has arrived than it may? */
 bool replica_tells(const struct side *side, const struct segment *s);
 

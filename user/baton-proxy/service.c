@@ -344,7 +344,7 @@ static void abandon(struct service *s)
 		c->relay = NULL;
 		c->synced = false;
 	}
-	queue_disown(&p->out, s);
+	waiting_disown(&p->out.waiting, s);
 	s->syncing = false;
 	s->snapshot_end = 0;
 	s->complete = false;
@@ -384,9 +384,10 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 			    strerror(-err));
 	/* Whoever has stood by takes over what it has; whoever has just been
 	 * started asks. */
-	s->fresh = plays && p->starting && p->config->nr_peers;
+	s->fresh = plays && (p->starting || s->fresh) && p->config->nr_peers;
 	if (plays && !s->fresh)
 		takeover_prepare(s);
+	claims_stir(p);
 	guard_role(s); /* before anything is said */
 	if (plays && !s->fresh) {
 		takeover_service(s);

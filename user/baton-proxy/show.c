@@ -162,14 +162,15 @@ static json_t *counters(const struct proxy *p)
 
 json_t *show_proxy(const struct proxy *p)
 {
-	return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:I, s:{s:{s:I}, "
-			 "s:{s:I, s:I}}, s:o}",
-			 "node", p->config->node, "version", BATON_VERSION,
-			 "pid", (int)getpid(), "uptime_s",
-			 (json_int_t)((clock_ns() - p->started) / 1000000000),
-			 "services", services(p), "peers", peers(p), "relays",
-			 (json_int_t)p->relays.nr, "queues", "in", "overflows",
-			 (json_int_t)p->in.lost, "out", "waiting",
-			 (json_int_t)p->out.nr, "overflows",
-			 (json_int_t)p->out.lost, "counters", counters(p));
+	return json_pack(
+		"{s:s, s:s, s:i, s:I, s:o, s:o, s:I, s:o, "
+		"s:{s:{s:I}, s:{s:I, s:I}}, s:o}",
+		"node", p->config->node, "version", BATON_VERSION, "pid",
+		(int)getpid(), "uptime_s",
+		(json_int_t)((clock_ns() - p->started) / 1000000000),
+		"services", services(p), "peers", peers(p), "relays",
+		(json_int_t)p->relays.nr, "ownership", claims_show(p), "queues",
+		"in", "overflows", (json_int_t)p->in.lost, "out", "waiting",
+		(json_int_t)p->out.waiting.nr + p->out.waiting.nr_aside,
+		"overflows", (json_int_t)p->out.lost, "counters", counters(p));
 }

@@ -128,7 +128,7 @@ static void snapshot_begins(struct proxy *p, struct service *s)
 }
 
 static void snapshot_ends(struct proxy *p, struct service *s,
-			  struct link_peer *peer)
+			  struct link_peer *peer, uint32_t epoch)
 {
 	for (struct conn *c = p->replica.conns[s->index], *next; c; c = next) {
 		next = c->next;
@@ -136,6 +136,7 @@ static void snapshot_ends(struct proxy *p, struct service *s,
 			replica_remove(&p->replica, c);
 	}
 	s->complete = true;
+	s->whole = epoch;
 	log_notice("service %s: standby of %s, with %u connections",
 		   s->config->name, link_peer_name(peer),
 		   p->replica.nr[s->index]);
@@ -303,7 +304,7 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 	} else if (f->type == BATON_LINK_SNAPSHOT_BEGIN) {
 		snapshot_begins(p, s);
 	} else if (f->type == BATON_LINK_SNAPSHOT_END) {
-		snapshot_ends(p, s, peer);
+		snapshot_ends(p, s, peer, f->epoch);
 	} else if (head.kind == MESSAGE_PROVE &&
 		   s->role == BATON_LINK_ROLE_STANDBY) {
 		err = prove(p, s, peer, f, head, f->payload + sizeof(head),

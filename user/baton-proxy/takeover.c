@@ -316,9 +316,13 @@ void takeover_prepare(struct service *s)
 		else if (server->known && !track_is_open(&server->track))
 			replica_unpair(r, c);
 	}
-	for (struct conn *c = r->conns[s->index]; c; c = c->next)
-		if (!c->takeover && !c->relay)
-			replica_inherit(c);
+	for (struct conn *c = r->conns[s->index]; c; c = c->next) {
+		if (c->takeover || c->relay)
+			continue;
+		replica_inherit(c);
+		if (s->claims && s->proxy->config->nr_peers > 1)
+			replica_doubt(c); /* of a pair, both have had it */
+	}
 }
 
 /* Its sides that are to be asked are added to the list. */
