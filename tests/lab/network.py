@@ -255,6 +255,10 @@ class Network:
         host.start_agent()
         return host
 
+    def restart_agent(self, name, **options):
+        self.hosts[name].agent.stop()
+        return self.hosts[name].start_agent(**options)
+
     def config(self, owners=None, services=None, **sections):
         """Unless said otherwise: a role for each host with all the others as
         standbys, TCP and UDP at any port, at a VIP of each family."""

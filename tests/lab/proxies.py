@@ -50,13 +50,16 @@ class Proxies(Network):
         self.client.sysctl(net__ipv4__tcp_tso_rtt_log=0)
         # who serves, and where: the clients' machine, unless another is
         self.server, self.server_address = self.client, CLIENT
-        self.keys, self.public, self.proxies, self.marks = {}, {}, {}, {}
-        for name, host in self.hosts.items():
-            path = lab.dir / f"{name}.key"
-            self.public[name] = run(BUILD / "baton", "key", "new",
-                                    path).stdout.split()[-1]
-            self.keys[name] = path
+        self.proxies, self.marks = {}, {}
+        self.make_keys()
         self.connect_hosts()
+
+    def make_keys(self):
+        self.keys, self.public = {}, {}
+        for name in self.hosts:
+            self.keys[name] = self.lab.dir / f"{name}.key"
+            self.public[name] = run(BUILD / "baton", "key", "new",
+                                    self.keys[name]).stdout.split()[-1]
 
     def connect_hosts(self):
         """By which the proxies replicate: an ordinary network, all of whose
@@ -88,9 +91,8 @@ class Proxies(Network):
         more = {"application": APPLICATION} if watched else {}
         self.watched = watched
         if watched:
-            for host in self.hosts.values():
-                host.agent.stop()
-                host.start_agent(applications=[
+            for name in self.hosts:
+                self.restart_agent(name, applications=[
                     {"name": APPLICATION, "limit": f"{LIMIT_MS}ms"}])
         others = [n for n in self.hosts if n != "a"]
         owners = [{"name": OWNER, "host": "a", "standbys": others,

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rows K4, K8: proxies, their agents and the switch agree who holds everything. An
+owner goes on without a standby only once the switch no longer counts on it."""
+
+import contextlib
+import re
+import threading
+import time
+
+import pytest
+
+from harness.lab import Control, Lab, wait_until
+
+from agreeing import PORT, Agreeing
+from crowd import acked, assert_went_on, both_families
+from proxies import OWNER, Proxies, Stream
+
+UPLOAD = 64 << 20
+PIECES = UPLOAD >> 16
+BEFORE = 200  # pieces before something happens to the standby
+STALLED = 1.0  # s without progress: it waits for the switch
+BOUND = 1.5  # s: of a stall, besides the silence after which a link is down
+AFTER = "300ms"
+
+
+class Owning(Agreeing, Proxies):
+    """Proxies that agree with the switch what they hold."""
+
+    owning = True
+
+    def __init__(self, lab, hosts=("a", "b"), **options):
+        super().__init__(lab, hosts, **options)
+
+    def make_keys(self):
+        """A proxy's is its agent's."""
+
+    def proxy_config(self, name, **more):
+        config = super().proxy_config(name, **more)
+        if self.owning:
+            config["ownership"] = str(self.socket_of(name))
+        return config
+
+    def complete(self, at="switch"):
+        """Hosts that hold all of the owner, as a machine says."""
+        ask = self.batond.control if at == "switch" else \
+            Control(self.socket_of(at))
+        found = ask("owner.show", name=OWNER)
+        return found[0]["complete"]
+
+    def wait_for_complete(self, *hosts):
+        """Everybody says that these do."""
+        def agreed():
+            try:
+                return all(self.complete(at) == list(hosts)
+                           for at in ("switch", *self.hosts))
+            except AssertionError:  # an agent that has not heard of it yet
+                return False
+        wait_until(agreed, lambda: f"{hosts} complete: " + str(
+            [self.complete(at) for at in ("switch", *self.hosts)]))
+
+    def released(self, name="a"):
+        """How long the switch let a proxy wait, in ms, each time."""
+        return [float(ms) for ms in re.findall(
+            r"let go of a standby, ([0-9.]+) ms", self.proxies[name].output)]
+
+    @contextlib.contextmanager
+    def unheard(self, name):
+        """Nothing that host and switch say of ownership arrives at the switch."""
+        rule = "OUTPUT", "-p", "udp", "--dport", str(PORT), "-j", "DROP"
+        self.hosts[name].ns.run("iptables-legacy", "-A", *rule)
+        yield
+        self.hosts[name].ns.run("iptables-legacy", "-D", *rule)
+
+    def cut_link(self):
+        """Between the proxies, while both live."""
+        self.hosts["b"].ns.ip("link", "set", "r0", "down")
+
+
+def owning(lab, kind=Owning, **options):
+    network = kind(lab)
+    network.link_timeout = "500ms"
+    network.start(**options)
+    network.start_proxies()
+    return network
+
+
+@pytest.fixture
+def network():
+    with Lab("owning") as lab:
+        network = owning(lab)
+        network.wait_for_complete("b")
+        yield network
+
+
+class Upload:
+    """One client's, in the background."""
+
+    def __init__(self, network):
+        self.stream = Stream(network)
+        self.at = threading.Event()
+        self.failure = None
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        assert self.at.wait(30)
+
+    def run(self):
+        try:
+            self.stream.upload(UPLOAD, step=self.step)
+        except (OSError, AssertionError) as e:
+            self.failure = e
+
+    def step(self, piece):
+        if piece == BEFORE:
+            self.at.set()
+        time.sleep(0.002)  # it is to last: a pace, not a condition
+
+    def acked(self):
+        """Bytes that the other end has acknowledged."""
+        return acked(self.stream.socket)
+
+    def settled(self):
+        """Bytes acknowledged, once that has not changed for a while."""
+        last, since = self.acked(), time.monotonic()
+
+        def still():
+            nonlocal last, since
+            now = self.acked()
+            if now != last:
+                last, since = now, time.monotonic()
+            return time.monotonic() - since > STALLED
+        wait_until(still, "it makes no progress")
+        return last
+
+    def finish(self):
+        self.thread.join(120)
+        assert not self.thread.is_alive() and not self.failure, self.failure
+
+
+def test_k4_who_is_complete(network):
+    """Everybody says so, and people see it."""
+    row = network.baton("owner", "show").stdout.splitlines()[1].split()
+    assert "b" in row
+    announced = network.show("host")["b"]["announced"]["holds"]
+    assert [(h["owner"], h["role"]) for h in announced] == [(OWNER, "standby")]
+    assert network.show_proxy("a", "proxy", "show")["ownership"] == "up"
+
+
+def test_k4_a_standby_dies(network):
+    """The owner goes on, once the switch has let go of it; soon."""
+    crowds = both_families(network, rate=4 << 20)
+    upload = Upload(network)
+    network.kill("b")
+    network.wait_for_complete()
+    upload.finish()
+    network.start_proxy("b")
+    network.wait_protected("a", "b")
+    network.wait_for_complete("b")
+    assert_went_on(*crowds)
+    assert len(network.released()) == 1
+    print("released after", network.released(), "ms")
+    assert network.released()[0] < 1000 * BOUND
+
+
+def test_k4_no_word_of_the_switch(network):
+    """Nothing is acknowledged that only the owner has before the switch knows."""
+    upload = Upload(network)
+    with network.unheard("a"):
+        network.kill("b")
+        stalled = upload.settled()
+        assert stalled < UPLOAD and network.complete() == ["b"]
+        why = network.show_proxy("a", "connection", "show")
+        assert {c["because"] for c in why} == {
+            "its standby is lost, and the switch still counts on that: it "
+            "waits"}
+        # a new connection is not promised anything either
+        with pytest.raises(TimeoutError):
+            network.try_connect(0.5)
+        assert upload.acked() == stalled
+    upload.finish()
+    network.wait_for_complete()
+
+
+def test_k4_no_word_of_the_switch_and_another_standby(network):
+    """It need not wait for the word if the standby is back."""
+    upload = Upload(network)
+    with network.unheard("a"):
+        network.kill("b")
+        upload.settled()
+        network.start_proxy("b")
+        upload.finish()
+    network.wait_for_complete("b")
+
+
+def test_k4_a_proxy_that_decides_by_itself():
+    """The ablation: it goes on at once, and the switch knows nothing."""
+    class Alone(Owning):
+        owning = False
+
+    with Lab("owning") as lab:
+        network = owning(lab, Alone)
+        assert network.complete() == []
+        upload = Upload(network)
+        with network.unheard("a"):
+            network.kill("b")
+            upload.finish()
+        assert network.show_proxy("a", "proxy", "show")["ownership"] is None
+
+
+def test_k4_the_link_is_cut(network):
+    """While both live: the standby does not count any more by the time that
+    something is acknowledged which it does not have."""
+    upload = Upload(network)
+    network.cut_link()
+    wait_until(network.released, "the switch has let go of the standby")
+    assert network.complete() == [] == network.complete("b")
+    upload.finish()
+    stream = Stream(network)
+    stream.echo(1)
+    refused = network.ask("owner.show", name=OWNER)[0]
+    assert refused["complete"] == []
+
+
+@pytest.fixture
+def returning():
+    with Lab("owning") as lab:
+        network = owning(lab, watched=True,
+                         owner={"failback": "auto", "failback-after": AFTER})
+        network.wait_for_complete("b")
+        yield network
+
+
+def is_at(network, name):
+    return network.owner(OWNER)["host"] == name
+
+
+def test_k8_kill_and_return(returning):
+    """It returns once its home holds all again, with connections alive."""
+    crowds = both_families(returning, rate=2 << 20)
+    for _ in range(5):
+        returning.kill("a")
+        wait_until(lambda: is_at(returning, "b"), "b has taken over")
+        returning.start_proxy("a")
+        wait_until(lambda: is_at(returning, "a"), "a holds all of it again")
+        returning.wait_for_complete("b")
+    assert_went_on(*crowds)
+    moves = [e for e in returning.events("move") if e["to"] == "a"]
+    assert {e["cause"] for e in moves} == {"failback, its home is ready"}
+
+
+def test_k8_not_before_it_is_complete(returning):
+    """By hand it is refused, and not lost by itself either."""
+    stream = Stream(returning)
+    stream.echo(1)
+    returning.kill("a")
+    wait_until(lambda: is_at(returning, "b"), "b has taken over")
+    returning.hosts["a"].ns.ip("link", "set", "r0", "down")
+    returning.start_proxy("a")
+    wait_until(lambda: returning.show("host")["a"]["state"] == "up",
+               "a is up")
+    refused = returning.baton("owner", "failback", OWNER, check=False)
+    assert refused.returncode == 1
+    assert "does not hold the complete state" in refused.stderr
+    stream.echo(2)
+    returning.hosts["a"].ns.ip("link", "set", "r0", "up")
+    wait_until(lambda: is_at(returning, "a"), "a holds all of it")
+    stream.echo(3)
+
+
+def test_k4_agents_begin_anew(network):
+    """What is held is not theirs, and nothing moves or waits."""
+    epoch = network.owner(OWNER)["epoch"]
+    upload = Upload(network)
+    for name in network.hosts:
+        network.restart_agent(name)
+        wait_until(lambda n=name: network.show_proxy(
+            n, "proxy", "show")["ownership"] == "up", "the proxy is back")
+    upload.finish()
+    network.wait_for_complete("b")
+    assert network.owner(OWNER)["epoch"] == epoch
+    assert not network.released()
+    network.kill("b")
+    network.wait_for_complete()
+    wait_until(network.released, "the switch still answers")
+
+
+def test_k4_what_is_refused(network):
+    """Who says what cannot be is told which field it is."""
+    ask = Control(network.socket_of("a"))
+    hold = {"owner": OWNER, "role": "none", "epoch": "0", "incarnation": "5",
+            "waits": 0, "claim": 0, "complete": False, "lag": 0}
+    for field, value in (("owner", ""), ("role", "king"), ("epoch", 1),
+                         ("incarnation", "0x5"), ("waits", 512),
+                         ("claim", -1), ("complete", 1), ("lag", 1 << 32),
+                         ("complete", True), ("waits", 1)):
+        answer = ask.request("ownership.hold", **{**hold, field: value})
+        assert f'"{field}": expected' in answer["error"], answer
+    assert ask.request("ownership.hold", **hold)["data"]["owner"] == OWNER
