@@ -51,6 +51,7 @@ ARRAY(flows6, 1, struct baton_flow6_bucket);
 
 ARRAY(owners, BATON_MAX_OWNERS, union baton_owner);
 ARRAY(owner_info, BATON_MAX_OWNERS, struct baton_owner_info);
+ARRAY(grants, BATON_MAX_OWNERS, struct baton_grant);
 ARRAY(hosts, BATON_MAX_HOSTS, struct baton_host);
 ARRAY(host_info, BATON_MAX_HOSTS, struct baton_host_info);
 

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 #define BATON_MAGIC 0x6261746f /* "bato" */
-#define BATON_ABI 3
+#define BATON_ABI 4
 
 #define BATON_NAME_LEN 32 /* names in records, terminating NUL included */
 
@@ -42,6 +42,7 @@
 	X(flows6, "bucket", "4 IPv6 connections and their owners")             \
 	X(owners, "owner id", "host, state and epoch, in one 8-byte word")     \
 	X(owner_info, "owner id", "name, home and standbys, for people")       \
+	X(grants, "owner id", "whose memory plays it, who holds everything")   \
 	X(hosts, "host id", "how packets reach the host")                      \
 	X(host_info, "host id", "name and address, for people")                \
 	X(fragments, "datagram", "owner that its first fragment went to")      \
@@ -65,6 +66,9 @@ struct baton_meta {
 	__u32 stamp_shift; /* a stamp is jiffies >> stamp_shift, about 1 s */
 	__u32 hz; /* jiffies per second of the kernel */
 	__u32 record_slots; /* of each CPU, a power of two; see recorder.h */
+	__u32 reign; /* seconds since 1970 when the maps were made: the upper
+		      * half of epochs that outlive them (ownership.h) */
+	__u32 pad;
 };
 
 enum {

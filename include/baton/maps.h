@@ -48,6 +48,19 @@ struct baton_owner_info {
 	__u32 pad;
 };
 
+/*
+ * `grants`: what hosts are told of an owner and its state (ownership.h), for a
+ * controller that starts again. It counts only while its epoch is that of the
+ * owner's word, which is stored after it.
+ */
+struct baton_grant {
+	__u64 epoch; /* in the upper half the reign; 0: there is none */
+	__u64 incarnation; /* of the memory that plays it; 0: none is meant */
+	__u64 member[1 + BATON_MAX_STANDBYS]; /* incarnations, by place */
+	__u16 complete; /* places of `member` that hold everything */
+	__u16 pad[3];
+};
+
 /* X(NAME, label): how a packet is carried to a host (row X4) */
 #define BATON_FORWARDS(X)                                                      \
 	X(L2, "l2") /* link addresses rewritten, packet unchanged */           \

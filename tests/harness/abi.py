@@ -111,7 +111,8 @@ class Meta(Record):
     c_name = "struct baton_meta"
     _fields_ = [("magic", u32), ("abi", u32), ("flow4_buckets", u32),
                 ("flow6_buckets", u32), ("seed", u64 * 4), ("ring_size", u32),
-                ("stamp_shift", u32), ("hz", u32), ("record_slots", u32)]
+                ("stamp_shift", u32), ("hz", u32), ("record_slots", u32),
+                ("reign", u32), ("pad", u32)]
 
 
 class Settings(Record):
@@ -130,6 +131,13 @@ class OwnerInfo(Record):
     c_name = "struct baton_owner_info"
     _fields_ = [("name", Name), ("home", u16), ("next", u16),
                 ("standbys", u16 * C["MAX_STANDBYS"]), ("pad", u32)]
+
+
+class Grant(Record):
+    c_name = "struct baton_grant"
+    _fields_ = [("epoch", u64), ("incarnation", u64),
+                ("member", u64 * (1 + C["MAX_STANDBYS"])), ("complete", u16),
+                ("pad", u16 * 3)]
 
 
 class Hop(Record):
@@ -348,6 +356,7 @@ MAP_TYPES = {
     "flows4": (u32, Flow4Slot * C["FLOW_SLOTS"]),
     "flows6": (u32, Flow6Slot * C["FLOW_SLOTS"]),
     "owners": (u32, Owner), "owner_info": (u32, OwnerInfo),
+    "grants": (u32, Grant),
     "hosts": (u32, Host), "host_info": (u32, HostInfo),
     "fragments": (FragmentKey, Fragment), "spis": (SpiKey, Spi),
     "spis_learned": (SpiKey, Spi), "counters": (u32, Counter),

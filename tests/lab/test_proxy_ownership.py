@@ -3,12 +3,15 @@
 owner goes on without a standby only once the switch no longer counts on it."""
 
 import contextlib
+import os
 import re
+import signal
 import threading
 import time
 
 import pytest
 
+from harness import abi, bpf
 from harness.lab import Control, Lab, wait_until
 
 from agreeing import PORT, Agreeing
@@ -76,11 +79,13 @@ class Owning(Agreeing, Proxies):
         self.hosts["b"].ns.ip("link", "set", "r0", "down")
 
 
-def owning(lab, kind=Owning, **options):
-    network = kind(lab)
+def owning(lab, kind=Owning, hosts=("a", "b"), proxy=None, **options):
+    """proxy: of each of their services."""
+    network = kind(lab, hosts)
     network.link_timeout = "500ms"
     network.start(**options)
-    network.start_proxies()
+    for name in network.hosts:
+        network.start_proxy(name, **(proxy or {}))
     return network
 
 
@@ -208,16 +213,131 @@ def test_k4_a_proxy_that_decides_by_itself():
 
 def test_k4_the_link_is_cut(network):
     """While both live: the standby does not count any more by the time that
-    something is acknowledged which it does not have."""
-    upload = Upload(network)
-    network.cut_link()
-    wait_until(network.released, "the switch has let go of the standby")
-    assert network.complete() == [] == network.complete("b")
-    upload.finish()
-    stream = Stream(network)
+    something is acknowledged which it does not have. When the owner dies then,
+    what only it had is lost, and nothing wrong takes its place."""
+    stream, upload = Stream(network), Upload(network)
     stream.echo(1)
-    refused = network.ask("owner.show", name=OWNER)[0]
-    assert refused["complete"] == []
+    with network.unheard("a"):
+        network.cut_link()
+        stalled = upload.settled()
+        assert network.complete() == ["b"]
+
+    def goes_on():
+        if upload.acked() == stalled:
+            return False
+        assert network.complete() == [] == network.complete("a")
+        return True
+    wait_until(goes_on, "it goes on")
+    upload.finish()
+    stream.echo(2)
+    network.kill("a")
+    network.move("b")
+    stream.socket.settimeout(3)
+    with pytest.raises((OSError, AssertionError)):
+        stream.echo(3)
+    Stream(network).echo(4)
+
+
+def test_k4_a_takeover_waits_for_a_round_trip(network):
+    """The one that died still counts, if nobody told the switch: the new owner
+    asks at once."""
+    crowds = both_families(network, rate=2 << 20)
+    upload = Upload(network)
+    network.kill("a")
+    network.move("b")
+    upload.finish()
+    assert_went_on(*crowds)
+    released, = network.released("b")
+    print("released after", released, "ms")
+    assert released < 1000 * BOUND
+
+
+def test_k4_a_proxy_begins_anew(network):
+    """Its memory is another one, and plays nothing: the owner goes to the one that
+    holds everything, though nobody watches whether proxies live."""
+    upload = Upload(network)
+    network.kill("a")
+    network.start_proxy("a")
+    wait_until(lambda: is_at(network, "b"), "b plays it")
+    upload.finish()
+    moves = network.events("move")
+    assert [(m["to"], m["cause"]) for m in moves] == \
+        [("b", "its host lost the state")]
+    network.wait_for_complete("a")
+
+
+def test_k4_who_would_rather_stall():
+    """It never asks to go on alone."""
+    stall = {"on-standby-loss": "stall"}
+    with Lab("owning") as lab:
+        network = owning(lab, proxy=stall)
+        network.wait_for_complete("b")
+        upload = Upload(network)
+        network.kill("b")
+        stalled = upload.settled()
+        assert network.complete() == ["b"]
+        assert upload.acked() == stalled
+        network.start_proxy("b", **stall)
+        upload.finish()
+        network.wait_for_complete("b")
+        assert not network.released()
+
+
+def end_switch(network):
+    """batond, and the process that probes for it."""
+    prober = network.ask("status")["prober"]["pid"]
+    network.batond.stop()
+    os.kill(prober, signal.SIGKILL)
+
+
+def test_k4_the_switch_begins_anew(network):
+    """Who is complete outlives batond and its prober, and a proxy that loses its
+    standby meanwhile waits."""
+    epoch = network.owner(OWNER)["epoch"]
+    upload = Upload(network)
+    end_switch(network)
+    network.restart()
+    assert network.complete() == ["b"]
+    network.batond.stop()
+    network.kill("b")
+    upload.settled()
+    network.restart()
+    upload.finish()
+    network.wait_for_complete()
+    assert network.owner(OWNER)["epoch"] == epoch
+
+
+def test_k4_what_was_kept_of_another_epoch(network):
+    """The ablation: it counts for nothing, until all have said again what they
+    hold."""
+    end_switch(network)
+    with bpf.Map.pinned(network.batond.pins / "grants") as grants:
+        grant = abi.Grant.from_buffer_copy(grants.lookup(1))
+        assert grant.complete == 2 and grant.epoch & 0xffffffff == 1
+        grant.epoch += 1
+        grants.update(1, grant)
+    network.hosts["a"].agent.stop()
+    network.restart()
+    assert network.complete() == []
+    network.restart_agent("a")
+    network.wait_for_complete("b")
+
+
+def test_k4_who_holds_everything_takes_over():
+    """Of three, whatever their order."""
+    with Lab("owning") as lab:
+        network = owning(lab, hosts=("a", "b", "c"), watched=True)
+        wait_until(network.complete, "a standby is complete")
+        upload = Upload(network)
+        if network.complete() == ["b"]:
+            network.kill("b")
+            network.wait_for_complete("c")
+            network.start_proxy("b")
+        network.wait_for_complete("c")
+        network.kill("a")
+        wait_until(lambda: is_at(network, "c"), "c has taken over")
+        upload.finish()
+        network.wait_for_complete("b")
 
 
 @pytest.fixture
@@ -255,8 +375,9 @@ def test_k8_not_before_it_is_complete(returning):
     wait_until(lambda: is_at(returning, "b"), "b has taken over")
     returning.hosts["a"].ns.ip("link", "set", "r0", "down")
     returning.start_proxy("a")
-    wait_until(lambda: returning.show("host")["a"]["state"] == "up",
-               "a is up")
+    wait_until(lambda: [app["state"] for app in
+                        returning.show("host")["a"]["applications"]]
+               == ["partial"], "a works, and lacks state")
     refused = returning.baton("owner", "failback", OWNER, check=False)
     assert refused.returncode == 1
     assert "does not hold the complete state" in refused.stderr

@@ -9,6 +9,7 @@
 #include "apply_bfd.h"
 #include "apply_services.h"
 #include "failover.h"
+#include "grants.h"
 #include "lib/why.h"
 #include "resolve.h"
 
@@ -199,8 +200,10 @@ static void cluster_owner(struct batond *b, const struct config *to,
 		c->epoch++;
 	}
 	if (others || b->ownership.grant[id].host != c->host ||
-	    (uint32_t)b->ownership.grant[id].epoch != c->epoch)
+	    (uint32_t)b->ownership.grant[id].epoch != c->epoch) {
 		ownership_owner(&b->ownership, &b->cluster, id, clock_ns());
+		grants_keep(b, id);
+	}
 	if (id > b->cluster.max_owner)
 		b->cluster.max_owner = id;
 }
@@ -241,6 +244,7 @@ static void drop_owners(struct batond *b, const struct config *to)
 			.epoch = b->cluster.owner[i].epoch + 1,
 		};
 		ownership_owner(&b->ownership, &b->cluster, i, clock_ns());
+		grants_keep(b, i);
 		memset(&b->news.owner[i], 0, sizeof(b->news.owner[i]));
 		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
 		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
@@ -462,6 +466,7 @@ void apply_adopt(struct batond *b)
 		};
 		memcpy(b->cluster.owner[i].standbys, info->standbys,
 		       sizeof(info->standbys));
+		grants_adopt(b, i);
 		b->cluster.max_owner = i;
 	}
 	prober_unlock(&b->prober);

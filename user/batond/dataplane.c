@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.skel.h"
@@ -134,6 +135,7 @@ static int map_memory(struct dataplane *d, struct switch_bpf *s,
 	MAP(settings, settings);
 	MAP(owners, owners);
 	MAP(owner_info, owner_info);
+	MAP(grants, grants);
 	MAP(hosts, hosts);
 	MAP(host_info, host_info);
 	MAP(service_info, service_info);
@@ -236,6 +238,7 @@ static void new_meta(struct baton_meta *m, const struct dataplane_geometry *g,
 		.ring_size = g->ring_size,
 		.hz = hz,
 		.record_slots = slots,
+		.reign = time(NULL),
 	};
 	randombytes_buf(m->seed, sizeof(m->seed));
 	/* The power of two that is nearest to a second, as a ratio. */

@@ -33,6 +33,7 @@ struct dataplane {
 	struct baton_settings *settings;
 	union baton_owner *owners;
 	struct baton_owner_info *owner_info;
+	struct baton_grant *grants;
 	struct baton_host *hosts;
 	struct baton_host_info *host_info;
 	struct baton_service_info *service_info;

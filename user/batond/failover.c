@@ -9,6 +9,7 @@
 
 #include "apply.h"
 #include "bfd_show.h"
+#include "grants.h"
 #include "replay_show.h"
 #include "supervisor.h"
 #include "tell.h"
@@ -70,6 +71,8 @@ void failover_carry_out(struct batond *b, const struct cluster_result *r)
 
 	/* who is complete in the new epochs is known before they begin */
 	ownership_moved(&b->ownership, &b->cluster, r, clock_ns());
+	for (uint32_t i = 0; i < r->nr_moves; i++)
+		grants_keep(b, r->moves[i].owner);
 	/* All stores first; telling of them can wait. */
 	start = clock_ns();
 

@@ -224,6 +224,7 @@ static int start(struct batond *b, struct config *c)
 	err = open_dataplane(b, c) ?: open_prober(b, c);
 	if (err)
 		return err;
+	b->ownership.reign = b->dp.meta.reign;
 	open_replay(b);
 	err = events_open(&b->events, c->state);
 	if (err)

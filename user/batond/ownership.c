@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "ownership.h"
 
+#include <string.h>
+
 #include "lib/ownership/own_place.h"
 
 static uint64_t epoch_of(const struct ownership *o, uint32_t epoch)
@@ -60,6 +62,22 @@ void ownership_owner(struct ownership *o, struct cluster *c, uint16_t owner,
 	}
 	own_grant_places(&o->grant[owner], of->home, of->standbys);
 	move(o, c, owner, now);
+}
+
+void ownership_adopt(struct ownership *o, struct cluster *c, uint16_t owner,
+		     const struct baton_grant *kept, uint64_t now)
+{
+	const struct cluster_owner *of = &c->owner[owner];
+	struct own_grant *g = &o->grant[owner];
+
+	*g = (struct own_grant){ .home = of->home,
+				 .host = of->host,
+				 .epoch = kept->epoch,
+				 .incarnation = kept->incarnation,
+				 .complete = kept->complete };
+	memcpy(g->standbys, of->standbys, sizeof(g->standbys));
+	memcpy(g->member, kept->member, sizeof(g->member));
+	tell_cluster(o, c, owner, now);
 }
 
 bool ownership_said(struct ownership *o, struct cluster *c, uint16_t owner,

@@ -22,6 +22,10 @@ struct ownership {
 void ownership_owner(struct ownership *o, struct cluster *c, uint16_t owner,
 		     uint64_t now);
 
+/* The cluster has this owner, and that is what was granted in its present epoch. */
+void ownership_adopt(struct ownership *o, struct cluster *c, uint16_t owner,
+		     const struct baton_grant *kept, uint64_t now);
+
 /* A host holds this of the owner, NULL: nothing any more. True if the owner's
  * record has changed, and is to be announced. */
 bool ownership_said(struct ownership *o, struct cluster *c, uint16_t owner,

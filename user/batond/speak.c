@@ -7,6 +7,7 @@
 #include "batond.h"
 #include "commands.h"
 #include "failover.h"
+#include "grants.h"
 #include "lib/link/link_key.h"
 #include "lib/log.h"
 #include "lib/speak/own_show.h"
@@ -117,6 +118,8 @@ static void on_changed(void *arg, uint16_t host, const struct own_record *r)
 	prober_lock(&b->prober);
 	changed = ownership_said(&b->ownership, &b->cluster, r->slot, host,
 				 r->present ? &r->holding : NULL, now);
+	if (changed)
+		grants_keep(b, r->slot);
 	moved = failover_of_lost(b, now);
 	prober_unlock(&b->prober);
 	if (changed || moved)

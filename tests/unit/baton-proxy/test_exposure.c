@@ -30,14 +30,18 @@ static void test_exposures(void **state)
 		uint64_t bytes;
 		bool standby, complete, synced, withheld;
 		uint64_t acked;
+		bool unreleased;
 	} cases[] = {
-		{ EXPOSURE_NONE, 0, true, true, true, true, 7 },
-		{ EXPOSURE_NONE, 0, true, true, true, true, 9 },
-		{ EXPOSURE_ON_THE_WAY, 600, true, true, true, false, 8 },
-		{ EXPOSURE_NONE, 0, true, true, true, false, 9 },
-		{ EXPOSURE_SYNCING, ALL, true, false, true, true, 9 },
-		{ EXPOSURE_UNKNOWN, ALL, true, true, false, true, 9 },
-		{ EXPOSURE_NO_STANDBY, ALL, false, false, false, true, 9 },
+		{ EXPOSURE_NONE, 0, true, true, true, true, 7, false },
+		{ EXPOSURE_NONE, 0, true, true, true, true, 9, false },
+		{ EXPOSURE_ON_THE_WAY, 600, true, true, true, false, 8, false },
+		{ EXPOSURE_NONE, 0, true, true, true, false, 9, false },
+		{ EXPOSURE_SYNCING, ALL, true, false, true, true, 9, false },
+		{ EXPOSURE_UNKNOWN, ALL, true, true, false, true, 9, false },
+		{ EXPOSURE_NO_STANDBY, ALL, false, false, false, true, 9,
+		  false },
+		{ EXPOSURE_UNRELEASED, ALL, false, false, false, true, 9,
+		  true },
 	};
 
 	(void)state;
@@ -45,7 +49,8 @@ static void test_exposures(void **state)
 		struct protection p = { .standby = cases[i].standby,
 					.complete = cases[i].complete,
 					.withheld = cases[i].withheld,
-					.acked = cases[i].acked };
+					.acked = cases[i].acked,
+					.unreleased = cases[i].unreleased };
 		struct conn c = conn();
 		uint64_t bytes;
 

@@ -132,6 +132,7 @@ static inline void fixture_dataplane(struct dataplane *d)
 	ARRAY(settings, 1);
 	ARRAY(owners, BATON_MAX_OWNERS);
 	ARRAY(owner_info, BATON_MAX_OWNERS);
+	ARRAY(grants, BATON_MAX_OWNERS);
 	ARRAY(hosts, BATON_MAX_HOSTS);
 	ARRAY(host_info, BATON_MAX_HOSTS);
 	ARRAY(service_info, BATON_MAX_SERVICES);
@@ -163,6 +164,7 @@ static inline void fixture_dataplane_free(struct dataplane *d)
 	free(d->settings);
 	free(d->owners);
 	free(d->owner_info);
+	free(d->grants);
 	free(d->hosts);
 	free(d->host_info);
 	free(d->service_info);
