@@ -157,6 +157,17 @@ def test_k4_noise(network):
     assert said["alien"] + said["cut"] and not said["malformed"]
 
 
+def test_k4_who_does_not_wait_for_the_answer(network):
+    """An agent outlives those who ask it something and are gone."""
+    network.wait_agreed()
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.connect(str(network.socket_of("a")))
+            s.sendall(b'{"do": "host.show"}\n' * 50)
+    network.wait_agreed()
+    assert network.hosts["a"].agent.alive()
+
+
 def test_k4_nothing_is_told_without_keys():
     """The ablation: the same hosts, and the switch has no key."""
     with Lab("picture") as lab:

@@ -12,9 +12,10 @@ import time
 import pytest
 
 from harness import abi, bpf
-from harness.lab import Control, Lab, wait_until
+from harness.lab import PATIENCE, Control, Lab, wait_until
 
 from agreeing import PORT, Agreeing
+from application import Application, Applications
 from crowd import acked, assert_went_on, both_families
 from proxies import OWNER, Proxies, Stream
 
@@ -50,7 +51,7 @@ class Owning(Agreeing, Proxies):
         found = ask("owner.show", name=OWNER)
         return found[0]["complete"]
 
-    def wait_for_complete(self, *hosts):
+    def wait_for_complete(self, *hosts, timeout=PATIENCE):
         """Everybody says that these do."""
         def agreed():
             try:
@@ -59,7 +60,7 @@ class Owning(Agreeing, Proxies):
             except AssertionError:  # an agent that has not heard of it yet
                 return False
         wait_until(agreed, lambda: f"{hosts} complete: " + str(
-            [self.complete(at) for at in ("switch", *self.hosts)]))
+            [self.complete(at) for at in ("switch", *self.hosts)]), timeout)
 
     def released(self, name="a"):
         """How long the switch let a proxy wait, in ms, each time."""
@@ -338,6 +339,69 @@ def test_k4_who_holds_everything_takes_over():
         wait_until(lambda: is_at(network, "c"), "c has taken over")
         upload.finish()
         network.wait_for_complete("b")
+
+
+class Committing(Owning, Applications):
+    """With an application on every host."""
+
+
+def test_k4_a_commit_waits_for_the_switch():
+    """What an application commits without a standby is told once the switch has let
+    go of that."""
+    with Lab("owning") as lab:
+        network = owning(lab, Committing)
+        network.wait_for_complete("b")
+        application = Application(network.path("a"))
+        with network.connect_to() as s:
+            s.sendall(b"one")
+            c = application.accept()
+            c.read(3)
+            with network.unheard("a"):
+                network.kill("b")
+                network.proxies["a"].wait_output("no standby any more")
+                c.write(b"1")
+                c.committed(3, 1)
+                s.settimeout(STALLED)
+                with pytest.raises(TimeoutError):
+                    s.recv(1)
+            s.settimeout(PATIENCE)
+            assert s.recv(10) == b"1"
+            # nothing is between them any more
+            s.sendall(b"two")
+            c.read(3)
+            c.write(b"2")
+            c.committed(6, 2)
+            assert s.recv(10) == b"2"
+            assert len(network.released()) == 1
+
+
+def test_k4_a_standby_that_lacks_something_is_not_complete():
+    """It has no room for what is committed: the switch does not count on it, the
+    owner goes on, and it is complete again once that is over."""
+    with Lab("owning") as lab:
+        network = Committing(lab)
+        network.start()
+        network.start_proxy("a")
+        network.start_proxy("b", config={**network.proxy_config("b"),
+                                         "memory": 1})
+        network.wait_for_complete("b")
+        application = Application(network.path("a"))
+        output = bytes(5 << 20)
+        with network.connect_to() as s:
+            s.sendall(b"one")
+            c = application.accept()
+            c.read(3)
+            c.write(output)
+            c.committed(3, len(output))
+            wait_until(lambda: network.report("a")["unkept"] == 1,
+                       "the standby says that it lacks it")
+            network.wait_for_complete()
+            got = 0
+            while got < len(output):
+                got += len(s.recv(1 << 20))
+            c.end()
+        # it is told once more each 10 s
+        network.wait_for_complete("b", timeout=3 * PATIENCE)
 
 
 @pytest.fixture
