@@ -468,6 +468,29 @@ def test_k4_agents_begin_anew(network):
     wait_until(network.released, "the switch still answers")
 
 
+class Unspoken(Owning):
+    """Only the hosts have keys."""
+
+    def config(self, *more, **sections):
+        config = super().config(*more, **sections)
+        del config["switch"]["node-key"]
+        for host in config["hosts"]:
+            del host["key"]
+        return config
+
+
+def test_k4_a_switch_that_says_nothing():
+    """A proxy that is to wait for its word does so, and says why."""
+    with Lab("owning") as lab:
+        network = Unspoken(lab)
+        network.start()
+        network.start_proxies()
+        with pytest.raises(TimeoutError):
+            network.try_connect(0.5)
+        network.proxies["a"].wait_output("the switch has not told the agent")
+        assert "has not told" not in network.proxies["b"].output
+
+
 def test_k4_what_is_refused(network):
     """Who says what cannot be is told which field it is."""
     ask = Control(network.socket_of("a"))

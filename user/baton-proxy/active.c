@@ -430,13 +430,14 @@ static void on_out(void *arg, struct queued *q)
 	side = replica_find(&p->replica, &s.tuple);
 	service = side ? &p->service[side_conn(side)->service]
 		       : active_service(p, &s.tuple, &which);
-	if (service &&
-	    (!plays(service) ||
-	     (side ? is_nobodys(side, &s) : !claims_is_named(service)))) {
+	if (service && (!plays(service) || (side && is_nobodys(side, &s)))) {
 		p->count.silenced++;
 		queue_drop(&p->out, q->id);
 	} else if (side) {
 		take_out(p, service, side, &s, q);
+	} else if (service && !claims_is_named(service)) {
+		/* of what it does not know another memory may */
+		waiting_let_go(&p->out.waiting, q, true, NULL, service);
 	} else {
 		queue_accept(&p->out, q);
 	}

@@ -16,6 +16,8 @@
 
 #define OWNER BATON_OWNERSHIP_ROLE_OWNER
 
+#define PATIENCE 1000000000ULL /* ns, with a word that does not come */
+
 /* --- the gate ------------------------------------------------------------------- */
 
 /* Is the newest word about the epoch that the service is in? */
@@ -52,15 +54,19 @@ bool claims_is_named(const struct service *s)
 bool claims_gate(const struct service *s, bool stored)
 {
 	const struct claims_owner *o = s->claims;
-	uint16_t by = 0;
+	uint16_t waits;
 
 	if (!o || !policy_holds(s->config->policy))
 		return true;
 	if (!stored && s->config->on_loss == ON_LOSS_STALL)
 		return false;
-	if (stored)
-		by = own_place_bit(place_of_guardian(s->proxy, o));
-	return claims_is_named(s) && !(own_claim_waits(&o->claim) & ~by);
+	if (!claims_is_named(s))
+		return false;
+	waits = own_claim_waits(&o->claim);
+	if (!waits)
+		return true;
+	return stored &&
+	       waits == own_place_bit(place_of_guardian(s->proxy, o));
 }
 
 void claims_stir(struct proxy *p)
@@ -78,12 +84,13 @@ struct state {
 	bool lacks; /* it does not keep something of it */
 	bool stalls; /* none goes on without it */
 	bool kept; /* as a standby's: everything is here */
+	bool unnamed; /* it is played here, which the word does not say */
 };
 
 static struct state state_of(const struct proxy *p,
 			     const struct claims_owner *o)
 {
-	struct state all = { false, true, true, false, true, true };
+	struct state all = { false, true, true, false, true, true, false };
 
 	for (size_t i = 0; i < p->config->nr_services; i++) {
 		const struct service *s = &p->service[i];
@@ -97,6 +104,8 @@ static struct state state_of(const struct proxy *p,
 		all.stored &= s->role == BATON_LINK_ROLE_OWNER &&
 			      with.complete && !s->taking;
 		all.lacks |= s->unkept || s->lacks;
+		all.unnamed |= s->role == BATON_LINK_ROLE_OWNER &&
+			       !claims_is_named(s);
 		all.stalls &= s->config->on_loss == ON_LOSS_STALL;
 		all.kept &= s->role != BATON_LINK_ROLE_OWNER && s->complete &&
 			    s->whole == (uint32_t)o->claim.word.epoch;
@@ -126,11 +135,26 @@ static void claim(const struct proxy *p, struct claims_owner *o,
 	}
 }
 
-/* How long the switch has let us wait. */
-static void watch_release(struct claims_owner *o)
+/* Without a word nothing is acknowledged, which people should know. */
+static void watch_word(struct claims_owner *o, bool unnamed, uint64_t now)
 {
-	uint64_t now = clock_ns();
+	if (!unnamed) {
+		o->unnamed = 0;
+		o->told = false;
+	} else if (!o->unnamed) {
+		o->unnamed = now;
+	} else if (!o->told && now - o->unnamed > PATIENCE) {
+		log_warning("owner %s: it is played here, which the switch has "
+			    "not told the agent: nothing new is acknowledged "
+			    "(have both keys? see baton owner show there)",
+			    o->name);
+		o->told = true;
+	}
+}
 
+/* How long the switch has let us wait. */
+static void watch_release(struct claims_owner *o, uint64_t now)
+{
 	if (o->claim.leaving && !o->asked) {
 		o->asked = now;
 	} else if (!o->claim.leaving && o->asked) {
@@ -235,6 +259,7 @@ static void on_turn(uv_prepare_t *turn)
 {
 	struct proxy *p = turn->data;
 	bool stirred = p->claims.stirred;
+	uint64_t now = clock_ns();
 
 	p->claims.stirred = false;
 	for (size_t i = 0; i < p->claims.nr; i++) {
@@ -242,7 +267,8 @@ static void on_turn(uv_prepare_t *turn)
 		const struct state is = state_of(p, o);
 
 		claim(p, o, &is);
-		watch_release(o);
+		watch_release(o, now);
+		watch_word(o, is.unnamed, now);
 		say(p, o, is.kept);
 	}
 	if (!stirred)

@@ -33,6 +33,8 @@ struct claims_owner {
 	struct own_record said; /* to the agent that there is */
 	bool is_said;
 	uint64_t asked; /* ns, since when a release is waited for; 0: none is */
+	uint64_t unnamed; /* ns, since when it is played without a word; 0: no */
+	bool told; /* that it is */
 };
 
 struct claims {

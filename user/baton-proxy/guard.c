@@ -234,7 +234,8 @@ void guard_mend(struct service *s)
 	}
 	if (all && s->lacks) {
 		s->lacks = false;
-		s->snapshot_end = p->sent; /* then it has everything */
+		/* then it has everything; it confirms nothing twice */
+		s->snapshot_end = p->sent > p->acked ? p->sent : 0;
 	}
 	if (nr)
 		log_warning("service %s: %s had no room for %u connections; "

@@ -181,10 +181,14 @@ void show_proxy(const struct options *o, FILE *f, const json_t *data,
 	text_print(f, show_string(data, "version"), false);
 	fputs(" of node ", f);
 	text_print(f, show_string(data, "node"), false);
-	fprintf(f, ", pid %.0f, up %s, %.0f relays\n\n",
-		show_number(data, "pid"),
+	fprintf(f, ", pid %.0f, up %s, %.0f relays", show_number(data, "pid"),
 		unit_seconds(up, show_number(data, "uptime_s")),
 		show_number(data, "relays"));
+	if (json_is_string(json_object_get(data, "ownership"))) {
+		fputs(", agent ", f);
+		text_print(f, show_string(data, "ownership"), false);
+	}
+	fputs("\n\n", f);
 	show_table(o, f, json_object_get(data, "services"), service_columns,
 		   SHOW_LEN(service_columns));
 	if (json_array_size(json_object_get(data, "peers"))) {

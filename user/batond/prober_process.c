@@ -29,7 +29,8 @@ struct prober_handover prober_handover(void)
 		.layout = (uint64_t)sizeof(struct cluster) << 32 ^
 			  sizeof(struct prober_target) << 20 ^
 			  sizeof(struct cluster_owner) << 10 ^
-			  sizeof(struct note) ^ sizeof(struct bfd_host) << 5,
+			  sizeof(struct note) ^ sizeof(struct bfd_host) << 5 ^
+			  (uint64_t)sizeof(struct own_grant) << 48,
 		.version = BATON_VERSION,
 	};
 }
