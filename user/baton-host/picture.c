@@ -220,7 +220,7 @@ static void say_holding(struct picture *p, uint16_t id)
 	} else if (of && plays(p, of->owner.name, &epoch)) {
 		r.present = 1;
 		r.holding.role = BATON_OWNERSHIP_ROLE_OWNER;
-		r.holding.epoch = epoch;
+		r.holding.epoch = of->owner.epoch >> 32 << 32 | epoch;
 	}
 	r.holding.owner = id;
 	say(p, &r);

@@ -65,8 +65,7 @@ bool claims_gate(const struct service *s, bool stored)
 	waits = own_claim_waits(&o->claim);
 	if (!waits)
 		return true;
-	return stored &&
-	       waits == own_place_bit(place_of_guardian(s->proxy, o));
+	return stored && waits == own_place_bit(place_of_guardian(s->proxy, o));
 }
 
 void claims_stir(struct proxy *p)
