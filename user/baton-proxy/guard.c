@@ -12,6 +12,9 @@
 #define REST 10000000000ULL /* ns, for one that refuses */
 #define HURRY 50000000ULL /* ns, for the first word to a new owner */
 #define RETRY 1000000000ULL /* for one that takes nothing more now */
+#define MEND_FIRST                                                             \
+	500000000ULL /* between tries to send what it did not keep; */
+#define MEND_LAST 10000000000ULL /* doubled until then */
 
 /* Of a connection's snapshot in one frame */
 #define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))
@@ -215,14 +218,14 @@ void guard_lacks_all(struct service *s)
 		guard_lacks(s, c);
 }
 
-void guard_mend(struct service *s)
+void guard_mend(struct service *s, uint64_t now)
 {
 	struct proxy *p = s->proxy;
 	uint32_t nr = 0;
 	bool all = true;
 
 	if (!p->guardian || !is_played(s) || s->fresh || s->syncing ||
-	    s->unkept)
+	    s->unkept || now < s->mend_next)
 		return;
 	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
 		if (c->synced)
@@ -237,10 +240,17 @@ void guard_mend(struct service *s)
 		/* then it has everything; it confirms nothing twice */
 		s->snapshot_end = p->sent > p->acked ? p->sent : 0;
 	}
-	if (nr)
-		log_warning("service %s: %s had no room for %u connections; "
-			    "they are sent once more",
-			    s->config->name, link_peer_name(p->guardian), nr);
+	if (!nr) {
+		s->mend_wait = 0;
+		return;
+	}
+	s->mend_wait = s->mend_wait ? 2 * s->mend_wait : MEND_FIRST;
+	if (s->mend_wait > MEND_LAST)
+		s->mend_wait = MEND_LAST;
+	s->mend_next = now + s->mend_wait;
+	log_warning("service %s: %s had no room for %u connections; they are "
+		    "sent once more",
+		    s->config->name, link_peer_name(p->guardian), nr);
 }
 
 void guard_recover(struct service *s, struct link_peer *peer)

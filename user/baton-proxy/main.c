@@ -256,7 +256,6 @@ static void on_sweep(uv_timer_t *timer)
 			forget_old(s, now);
 			continue;
 		}
-		guard_mend(s);
 		for (struct conn *c = p->replica.conns[i], *next; c; c = next) {
 			next = c->next;
 			if (!c->relay && !c->takeover &&
@@ -270,8 +269,13 @@ static void on_sweep(uv_timer_t *timer)
 
 static void on_audit(uv_timer_t *timer)
 {
-	guard_find(timer->data);
-	guard_audit(timer->data);
+	struct proxy *p = timer->data;
+	uint64_t now = clock_ns();
+
+	guard_find(p);
+	guard_audit(p);
+	for (size_t i = 0; i < p->config->nr_services; i++)
+		guard_mend(&p->service[i], now);
 }
 
 /* No standby has said what it has: there is none. */

@@ -48,6 +48,8 @@ struct service {
 	bool syncing; /* OWNER: a snapshot is on its way */
 	bool unkept; /* OWNER: the standby does not know such a service */
 	bool lacks; /* OWNER: it has no room for some connections */
+	uint64_t mend_next; /* ns: not sent once more before, */
+	uint64_t mend_wait; /* so long after the last time; 0: nothing was */
 	uint64_t snapshot_begin; /* its first sequence */
 	uint64_t snapshot_end; /* its last sequence; 0: it has been stored */
 	uint32_t taking; /* connections that are being taken over */
@@ -241,8 +243,8 @@ void guard_audit(struct proxy *p);
 void guard_proof(struct service *s, const uint8_t *answer, size_t len);
 /* It lives, but has confirmed nothing for long. */
 void guard_late(struct proxy *p, struct link_peer *peer);
-/* Tell it once more of connections that it does not keep. */
-void guard_mend(struct service *s);
+/* Tell it once more of connections that it does not keep, less often each time. */
+void guard_mend(struct service *s, uint64_t now);
 
 /* --- standby.c --- */
 /* What has not come whole will not any more. */

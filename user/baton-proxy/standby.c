@@ -281,8 +281,8 @@ static int prove(struct proxy *p, struct service *s, struct link_peer *peer,
 void standby_frame(struct proxy *p, struct link_peer *peer,
 		   const struct link_frame *f)
 {
+	struct tuple client = { 0 }; /* family 0: of none that is known */
 	struct message_head head;
-	struct tuple client;
 	struct service *s;
 	int err = 0;
 
@@ -315,7 +315,7 @@ void standby_frame(struct proxy *p, struct link_peer *peer,
 	}
 	if (err == -EBADMSG || err == -EALREADY)
 		p->count.bad++;
-	else if (err)
+	if (err && err != -EALREADY && client.family)
 		say_lacks(p, peer, f, head.service, &client);
 	if (err)
 		log_debug("service %s: a message of %s is not kept: %s",
