@@ -79,6 +79,10 @@ def test_k8_kill_and_return(network):
         moves = network.events("move", mark)
         mark = moves[-1]["seq"]
         returns += [e for e in moves if e["to"] == "a"]
+    # of the proxy that has lived all the time; seen if something is wrong
+    print(network.show_proxy("b", "proxy", "show")["counters"])
+    print(*(line for line in network.proxies["b"].output.splitlines()
+            if "taken over" in line or "is not kept" in line), sep="\n")
     assert_went_on(*crowds)
     assert len(returns) == CYCLES
     assert {e["cause"] for e in returns} == {"failback, its home is ready"}
