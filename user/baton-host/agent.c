@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -208,7 +207,6 @@ static int start_loop(struct agent *a)
 {
 	int err = uv_loop_init(&a->loop);
 
-	signal(SIGPIPE, SIG_IGN); /* who asks may be gone before the answer */
 	if (err)
 		return err;
 	a->monitor = rtnl_monitor();

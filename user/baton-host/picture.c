@@ -252,6 +252,8 @@ static void on_refresh(uv_timer_t *timer)
 /* Which owner has this name; 0: none that is known, or none that a host can hold. */
 static uint16_t owner_named(const struct picture *p, const char *name)
 {
+	if (!p->speaker.begun)
+		return 0;
 	for (uint16_t i = 1; i < own_slots(BATON_OWNERSHIP_HOLDING); i++) {
 		const struct own_record *r =
 			by_switch(p, BATON_OWNERSHIP_OWNER, i);
@@ -268,7 +270,7 @@ static json_t *word_on(const struct picture *p, const struct own_owner *o)
 	struct own_word w = { .owner = *o, .self = p->speaker.member.id };
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++) {
-		uint16_t host = i ? o->standbys[i - 1] : o->home;
+		uint16_t host = own_place_host(o->home, o->standbys, i);
 		const struct own_record *r =
 			host ? by_switch(p, BATON_OWNERSHIP_MEMBER, host)
 			     : NULL;
@@ -293,6 +295,18 @@ static void tell_word(struct picture *p, const struct own_record *r)
 	json_decref(word);
 }
 
+/* A host may be known by another key now. */
+static void tell_all_words(struct picture *p)
+{
+	for (uint16_t i = 1; i < own_slots(BATON_OWNERSHIP_HOLDING); i++) {
+		const struct own_record *r =
+			by_switch(p, BATON_OWNERSHIP_OWNER, i);
+
+		if (r)
+			tell_word(p, r);
+	}
+}
+
 static void on_changed(void *arg, uint16_t author, const struct own_record *r)
 {
 	struct picture *p = arg;
@@ -304,16 +318,8 @@ static void on_changed(void *arg, uint16_t author, const struct own_record *r)
 		if (r->slot < own_slots(BATON_OWNERSHIP_HOLDING))
 			say_holding(p, r->slot);
 	}
-	/* perhaps another key */
-	for (uint16_t i = 1; r->kind == BATON_OWNERSHIP_MEMBER && p->holds.nr &&
-			     i < own_slots(BATON_OWNERSHIP_HOLDING);
-	     i++) {
-		const struct own_record *o =
-			by_switch(p, BATON_OWNERSHIP_OWNER, i);
-
-		if (o)
-			tell_word(p, o);
-	}
+	if (r->kind == BATON_OWNERSHIP_MEMBER && p->holds.nr)
+		tell_all_words(p);
 }
 
 static json_t *hold(struct picture *p, struct jsonserver_client *client,
@@ -325,7 +331,7 @@ static json_t *hold(struct picture *p, struct jsonserver_client *client,
 	if (holds_take(&p->holds, client, request, owner, why))
 		return NULL;
 	jsonserver_watch(client);
-	id = p->speaker.begun ? owner_named(p, owner) : 0;
+	id = owner_named(p, owner);
 	if (!id)
 		return json_null();
 	say_holding(p, id);
@@ -339,7 +345,7 @@ static void on_gone(void *arg, const struct jsonserver_client *client)
 	uint16_t id;
 
 	while (holds_drop(&p->holds, client, owner)) {
-		id = p->speaker.begun ? owner_named(p, owner) : 0;
+		id = owner_named(p, owner);
 		if (id)
 			say_holding(p, id);
 	}

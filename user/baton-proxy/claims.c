@@ -292,7 +292,6 @@ static void add_owner(struct proxy *p, struct service *s, uint64_t incarnation)
 	if (!o) {
 		o = &p->claims.owner[p->claims.nr++];
 		o->name = s->config->owner;
-		o->tag = s->tag;
 		o->claim.incarnation = incarnation;
 	}
 	s->claims = o;

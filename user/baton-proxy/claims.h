@@ -27,7 +27,6 @@ struct service;
 /* Of one owner, whatever services it has. */
 struct claims_owner {
 	const char *name;
-	uint32_t tag;
 	struct own_claim claim;
 	struct own_word word; /* the newest */
 	struct own_record said; /* to the agent that there is */

@@ -12,9 +12,9 @@
 #define REST 10000000000ULL /* ns, for one that refuses */
 #define HURRY 50000000ULL /* ns, for the first word to a new owner */
 #define RETRY 1000000000ULL /* for one that takes nothing more now */
-#define MEND_FIRST                                                             \
-	500000000ULL /* between tries to send what it did not keep; */
-#define MEND_LAST 10000000000ULL /* doubled until then */
+/* Between tries to send what it did not keep: doubled each time, up to the last. */
+#define MEND_FIRST 500000000ULL
+#define MEND_LAST 10000000000ULL
 
 /* Of a connection's snapshot in one frame */
 #define PART (BATON_LINK_DATA_MAX - sizeof(struct message_head))

@@ -2,6 +2,7 @@
 #include "jsonserver.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -258,6 +259,8 @@ int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 
 	if (!s)
 		return -ENOMEM;
+	/* who asks may be gone before the answer */
+	signal(SIGPIPE, SIG_IGN);
 	s->answer = answer;
 	s->arg = arg;
 	unix_make_parent(path); /* the error is bind()'s */

@@ -25,7 +25,8 @@ typedef json_t *jsonserver_fn(void *arg, struct jsonserver_client *client,
 
 /*
  * Listen; the directory is made, and what is left there of a former server is
- * removed: the caller knows that none runs. 0, or a negative errno, logged.
+ * removed: the caller knows that none runs. The process ignores SIGPIPE from
+ * then on. 0, or a negative errno, logged.
  */
 int jsonserver_open(struct jsonserver **server, uv_loop_t *loop,
 		    const char *path, jsonserver_fn *answer, void *arg);

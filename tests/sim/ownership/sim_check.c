@@ -38,11 +38,6 @@ void check_spoken(struct world *w, uint16_t owner, const struct packet *p)
 	t->speaker[i].incarnation = p->incarnation;
 }
 
-static uint16_t host_at(const struct own_grant *g, int place)
-{
-	return place ? g->standbys[place - 1] : g->home;
-}
-
 /* Has the host the memory that is meant, without what clients were told? */
 static bool lacks(const struct world *w, uint16_t owner, uint16_t host,
 		  uint64_t incarnation)
@@ -61,10 +56,12 @@ static void check_complete(struct world *w, uint16_t owner)
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++)
 		if (g->complete & own_place_bit(i) &&
-		    lacks(w, owner, host_at(g, i), g->member[i]))
+		    lacks(w, owner, own_place_host(g->home, g->standbys, i),
+			  g->member[i]))
 			violated(w, "who counts as complete holds everything",
 				 "owner %u, epoch %u: host %u", owner,
-				 (uint32_t)g->epoch, host_at(g, i));
+				 (uint32_t)g->epoch,
+				 own_place_host(g->home, g->standbys, i));
 }
 
 /* A client has been told this. */
@@ -112,11 +109,13 @@ void check_move(struct world *w, const struct move *m,
 	}
 	for (int i = 0; is_automatic(m) && i < BATON_OWNERSHIP_PLACES; i++)
 		if (g->complete & own_place_bit(i) &&
-		    host_at(g, i) != m->from &&
-		    w->cluster->host[host_at(g, i)].state == HOST_UP)
+		    own_place_host(g->home, g->standbys, i) != m->from &&
+		    w->cluster->host[own_place_host(g->home, g->standbys, i)]
+				    .state == HOST_UP)
 			violated(w, "who is complete takes over before others",
 				 "owner %u: host %u rather than %u", m->owner,
-				 m->to, host_at(g, i));
+				 m->to,
+				 own_place_host(g->home, g->standbys, i));
 	/* Nobody was left who had it: connections end, which is no surprise. */
 	if (m->from == m->to && !own_grant_is_lost(g))
 		return;

@@ -112,11 +112,6 @@ void host_record(struct world *w, uint16_t id, const struct own_record *r)
 
 /* --- playing an owner -------------------------------------------------------------------- */
 
-static uint16_t host_at(const struct own_owner *o, int place)
-{
-	return place ? o->standbys[place - 1] : o->home;
-}
-
 static struct packet packet_of(struct world *w, uint16_t id, uint16_t owner)
 {
 	const struct memory *m = &w->node[id].memory[owner];
@@ -150,7 +145,8 @@ static void replicate(struct world *w, uint16_t id, uint16_t owner)
 	struct memory *m = &n->memory[owner];
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++) {
-		uint16_t to = host_at(&m->claim.word, i);
+		uint16_t to = own_place_host(m->claim.word.home,
+					     m->claim.word.standbys, i);
 		struct packet p = packet_of(w, id, owner);
 
 		if (!to || to == id || has_all(m, i))
@@ -191,7 +187,8 @@ static void review(struct world *w, uint16_t id, uint16_t owner)
 	struct memory *m = &w->node[id].memory[owner];
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++) {
-		uint16_t to = host_at(&m->claim.word, i);
+		uint16_t to = own_place_host(m->claim.word.home,
+					     m->claim.word.standbys, i);
 		uint64_t *since = &m->confirmed[i].since;
 
 		if (!to || to == id)

@@ -7,7 +7,12 @@
 #include "batond/grants.h"
 #include "lib/ownership/own_place.h"
 
-#define SPEAKING "switch: {probe-key: /k, node-key: /n}\n" HOSTS OWNERS SERVICES
+/* With other standbys of oa */
+#define STANDBYS(list)                                                         \
+	"owners:\n- {name: oa, host: a, standbys: [" list "]}\n"               \
+	"- {name: ob, host: b}\n- {name: oc, host: c}\n" SERVICES
+#define NODE_KEY "switch: {probe-key: /k, node-key: /n}\n" HOSTS
+#define SPEAKING NODE_KEY OWNERS SERVICES
 #define NOW 1000000000000ULL
 #define REIGN 7
 
@@ -119,28 +124,16 @@ static void other_places_are_a_new_epoch(void **state)
 {
 	(void)state;
 	begin(SPEAKING);
-	fixture_configure(f, "switch: {probe-key: /k, node-key: /n}\n" HOSTS
-			     "owners:\n"
-			     "- {name: oa, host: a, standbys: [c, b]}\n"
-			     "- {name: ob, host: b}\n"
-			     "- {name: oc, host: c}\n" SERVICES);
+	fixture_configure(f, NODE_KEY STANDBYS("c, b"));
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 2);
 	assert_int_equal(grant()->complete, 1 << 2);
 	assert_kept();
-	fixture_configure(f, "switch: {probe-key: /k, node-key: /n}\n" HOSTS
-			     "owners:\n"
-			     "- {name: oa, host: a, standbys: [c]}\n"
-			     "- {name: ob, host: b}\n"
-			     "- {name: oc, host: c}\n" SERVICES);
+	fixture_configure(f, NODE_KEY STANDBYS("c"));
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 3);
 	assert_int_equal(grant()->complete, 0);
 	assert_kept();
 	/* the same once more is nothing new */
-	fixture_configure(f, "switch: {probe-key: /k, node-key: /n}\n" HOSTS
-			     "owners:\n"
-			     "- {name: oa, host: a, standbys: [c]}\n"
-			     "- {name: ob, host: b}\n"
-			     "- {name: oc, host: c}\n" SERVICES);
+	fixture_configure(f, NODE_KEY STANDBYS("c"));
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 3);
 }
 
@@ -148,11 +141,7 @@ static void without_a_key_they_are_not(void **state)
 {
 	(void)state;
 	fixture_configure(f, ALL);
-	fixture_configure(f, KEY HOSTS "owners:\n"
-				       "- {name: oa, host: a, standbys: [c, "
-				       "b]}\n"
-				       "- {name: ob, host: b}\n"
-				       "- {name: oc, host: c}\n" SERVICES);
+	fixture_configure(f, KEY HOSTS STANDBYS("c, b"));
 	assert_owner("oa", "a", BATON_OWNER_ACTIVE, 1);
 }
 
@@ -160,9 +149,7 @@ static void an_owner_that_is_no_more(void **state)
 {
 	(void)state;
 	begin(SPEAKING);
-	fixture_configure(f, "switch: {probe-key: /k, node-key: /n}\n" HOSTS
-			     "owners:\n"
-			     "- {name: ob, host: b}\n");
+	fixture_configure(f, NODE_KEY "owners:\n- {name: ob, host: b}\n");
 	assert_true(!grant()->epoch && !kept()->epoch && !kept()->complete);
 }
 

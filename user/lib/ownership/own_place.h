@@ -24,6 +24,14 @@ static inline int own_place(uint16_t home,
 	return OWN_NO_PLACE;
 }
 
+/* The host at a place; 0: none. */
+static inline uint16_t
+own_place_host(uint16_t home, const uint16_t standbys[BATON_MAX_STANDBYS],
+	       int place)
+{
+	return place ? standbys[place - 1] : home;
+}
+
 /* The mask of one place; of none, it is empty. */
 static inline uint16_t own_place_bit(int place)
 {

@@ -55,7 +55,7 @@ json_t *own_json_word(const struct own_word *w)
 	json_t *places = json_array();
 
 	for (int i = 0; i < BATON_OWNERSHIP_PLACES; i++) {
-		uint16_t host = i ? o->standbys[i - 1] : o->home;
+		uint16_t host = own_place_host(o->home, o->standbys, i);
 
 		if (i && !host)
 			break;

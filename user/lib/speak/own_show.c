@@ -179,7 +179,8 @@ static json_t *complete(const struct own_speaker *s, const struct own_owner *o)
 		if (o->complete & own_place_bit(i))
 			json_array_append_new(
 				all,
-				host_name(s, i ? o->standbys[i - 1] : o->home));
+				host_name(s, own_place_host(o->home,
+							    o->standbys, i)));
 	return all;
 }
 
