@@ -20,7 +20,7 @@
 #include "rules.h"
 
 #define DEFAULT_CONFIG "/etc/baton/proxy.yaml"
-#define SWEEP 10000 /* ms */
+#define SWEEP 5 /* ms */
 #define AUDIT 500 /* ms */
 #define NOBODY 1000 /* ms, for a standby to answer an owner that began anew */
 
@@ -231,18 +231,6 @@ static void on_gone(struct replica *replica, struct conn *c)
 	takeover_forget(&proxy, c);
 }
 
-/* What this host knew when it was the owner, and nobody has told it since. */
-static void forget_old(struct service *s, uint64_t now)
-{
-	struct replica *r = &s->proxy->replica;
-
-	for (struct conn *c = r->conns[s->index], *next; c; c = next) {
-		next = c->next;
-		if (!s->complete && now - c->touched > FORGET)
-			replica_remove(r, c);
-	}
-}
-
 static void on_sweep(uv_timer_t *timer)
 {
 	struct proxy *p = timer->data;
@@ -253,7 +241,10 @@ static void on_sweep(uv_timer_t *timer)
 
 		service_listen_again(s);
 		if (s->role != BATON_LINK_ROLE_OWNER) {
-			forget_old(s, now);
+			/* what it knew as the owner, if nobody has told it
+			 * anything since */
+			if (!s->complete)
+				replica_forget(&p->replica, i, now, FORGET);
 			continue;
 		}
 		for (struct conn *c = p->replica.conns[i], *next; c; c = next) {

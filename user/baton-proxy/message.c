@@ -271,14 +271,16 @@ static int replace(struct replica *r, struct conn *c)
 }
 
 struct conn *message_take_conn(struct replica *r, uint16_t service,
-			       const uint8_t *bytes, size_t len)
+			       const uint8_t *bytes, size_t len, uint64_t now)
 {
 	struct rest rest = { bytes, len };
 	struct conn *c = conn_new(r, service);
 	int err = c ? take_conn(r, c, &rest) : -ENOMEM;
 
-	if (!err)
+	if (!err) {
+		c->touched = now;
 		err = replace(r, c);
+	}
 	if (!err)
 		return c;
 	if (c)

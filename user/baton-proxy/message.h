@@ -49,11 +49,11 @@ struct message_head {
  * sides. Malloced; its length, or -ENOMEM. */
 ssize_t message_put_conn(const struct conn *c, uint8_t **bytes);
 
-/* Make the connection, in the place of an old one of the same client. The
- * connection; or NULL with errno EBADMSG: it cannot be right, nothing has
+/* Make the connection, in the place of an old one of the same client, touched
+ * at `now`. The connection; or NULL with errno EBADMSG: it cannot be right, nothing has
  * changed; or ENOMEM, ENOBUFS, EEXIST, as of message_take(). */
 struct conn *message_take_conn(struct replica *r, uint16_t service,
-			       const uint8_t *bytes, size_t len);
+			       const uint8_t *bytes, size_t len, uint64_t now);
 
 /* The bytes of a COMMITTED message; `bytes`, malloced, are the output from where
  * the connection's ends to the cut. Its length, or -ENOMEM. */

@@ -234,6 +234,16 @@ struct conn *replica_any(const struct replica *r, uint64_t random)
 	return NULL;
 }
 
+void replica_forget(struct replica *r, uint16_t service, uint64_t now,
+		    uint64_t time)
+{
+	for (struct conn *c = r->conns[service], *next; c; c = next) {
+		next = c->next;
+		if (now - c->touched > time)
+			replica_remove(r, c);
+	}
+}
+
 void replica_clear(struct replica *r, uint16_t service)
 {
 	while (r->conns[service])

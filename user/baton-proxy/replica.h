@@ -46,7 +46,9 @@ struct conn {
 	uint64_t told; /* sequence of the newest message to the standby */
 	uint64_t confirmed; /* bytes of both sides that had been confirmed when
 			     * the oldest message that is not was sent */
-	uint64_t touched; /* ns, when something last arrived */
+	/* ns, when something last arrived; if later, when a snapshot brought it,
+	 * or the role of its owner was lost */
+	uint64_t touched;
 	void *relay; /* the proxy's own, while it has sockets */
 	void *output; /* local, with a relay: what is not committed yet */
 	void *takeover; /* while its sockets are being made anew */
@@ -134,6 +136,9 @@ void replica_unpair(struct replica *r, struct conn *c);
 struct conn *replica_any(const struct replica *r, uint64_t random);
 
 void replica_remove(struct replica *r, struct conn *c);
+/* Those that were not touched for a time. */
+void replica_forget(struct replica *r, uint16_t service, uint64_t now,
+		    uint64_t time);
 void replica_clear(struct replica *r, uint16_t service);
 
 /*

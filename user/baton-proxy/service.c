@@ -334,6 +334,7 @@ static void forget_sockets(struct proxy *p, const struct conn *c)
 static void abandon(struct service *s)
 {
 	struct proxy *p = s->proxy;
+	uint64_t now = clock_ns();
 
 	for (struct conn *c = p->replica.conns[s->index]; c; c = c->next) {
 		takeover_forget(p, c);
@@ -343,6 +344,7 @@ static void abandon(struct service *s)
 			forget_sockets(p, c);
 		c->relay = NULL;
 		c->synced = false;
+		c->touched = now;
 	}
 	waiting_disown(&p->out.waiting, s);
 	s->syncing = false;

@@ -39,7 +39,7 @@ static int take_whole(struct proxy *p, struct service *s, uint8_t kind,
 		return message_take_commit(&p->replica, s->index, parts->bytes,
 					   parts->len, REPLICA_ROOM_STANDBY);
 	return message_take_conn(&p->replica, s->index, parts->bytes,
-				 parts->len)
+				 parts->len, clock_ns())
 		       ? 0
 		       : -errno;
 }

@@ -22,7 +22,7 @@ static void take(struct replica *r, uint8_t kind, const uint8_t *body,
 		message_take(r, 0, kind % NR_MESSAGES, body, len, 1, &lacking);
 		return;
 	}
-	c = message_take_conn(r, 0, body, len);
+	c = message_take_conn(r, 0, body, len, 0);
 	if (c && !conn_is_sound(c))
 		abort();
 }

@@ -280,7 +280,7 @@ static void test_snapshot(void **state)
 	len = message_put_conn(c, &bytes);
 	assert_true(len > 0);
 	replica_clear(&standby, SERVICE);
-	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len, 0));
 	assert_true(twin()->local);
 	assert_same();
 	free(bytes);

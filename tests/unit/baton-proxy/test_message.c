@@ -11,7 +11,7 @@ static void take_snapshot(const struct conn *conn)
 	assert_true(len > 0);
 	if (below(2))
 		replica_clear(&standby, SERVICE);
-	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len, NOW));
 	free(bytes);
 }
 
@@ -107,6 +107,29 @@ static void test_same_when_an_end_is_ahead(void **state)
 	}
 }
 
+/* A standby forgets what nobody has told it of for a time; what a snapshot brings
+ * it has just been told, however long the snapshot takes to end. */
+static void test_what_is_new_is_not_forgotten(void **state)
+{
+	enum { TIME = 10 };
+	struct conn *conn;
+
+	(void)state;
+	random_state = 1;
+	make_ends();
+	conn = open_both();
+	take_snapshot(conn);
+	replica_forget(&standby, SERVICE, NOW + TIME, TIME);
+	check_same();
+	/* a packet renews it */
+	side_conn(replica_find(&standby, &ends[CLIENT].tuple))->touched = 0;
+	step(conn);
+	replica_forget(&standby, SERVICE, NOW + TIME, TIME);
+	check_same();
+	replica_forget(&standby, SERVICE, NOW + TIME + 1, TIME);
+	assert_int_equal(standby.nr[SERVICE], 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -114,6 +137,7 @@ int main(void)
 		TEST(test_same_at_both),
 		TEST(test_same_after_takeover),
 		TEST(test_same_when_an_end_is_ahead),
+		TEST(test_what_is_new_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

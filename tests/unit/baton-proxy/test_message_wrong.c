@@ -23,7 +23,7 @@ static void test_damaged_snapshots(void **state)
 		copy = malloc(n ?: 1);
 		memcpy(copy, bytes, n);
 		replica_clear(&standby, SERVICE);
-		assert_null(message_take_conn(&standby, SERVICE, copy, n));
+		assert_null(message_take_conn(&standby, SERVICE, copy, n, NOW));
 		assert_int_equal(errno, EBADMSG);
 		assert_int_equal(standby.nr[SERVICE], 0);
 		free(copy);
@@ -33,7 +33,7 @@ static void test_damaged_snapshots(void **state)
 		memcpy(copy, bytes, len);
 		copy[below(400)] ^= 1 + below(255);
 		replica_clear(&standby, SERVICE);
-		message_take_conn(&standby, SERVICE, copy, len);
+		message_take_conn(&standby, SERVICE, copy, len, NOW);
 		assert_true(standby.nr[SERVICE] <= 1);
 		free(copy);
 	}
@@ -112,12 +112,13 @@ static void test_snapshots_that_make_no_sense(void **state)
 	replica_clear(&standby, SERVICE);
 	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
 		bytes[damages[i].at] ^= damages[i].by;
-		assert_null(message_take_conn(&standby, SERVICE, bytes, len));
+		assert_null(
+			message_take_conn(&standby, SERVICE, bytes, len, NOW));
 		assert_int_equal(errno, EBADMSG);
 		bytes[damages[i].at] ^= damages[i].by;
 	}
 	assert_int_equal(standby.nr[SERVICE], 0);
-	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len, NOW));
 	free(bytes);
 }
 
@@ -151,7 +152,7 @@ static void test_another_service(void **state)
 				      message_put_client(client, body), NOW,
 				      &lacking),
 			 -EBADMSG);
-	assert_null(message_take_conn(&standby, OTHER, bytes, len));
+	assert_null(message_take_conn(&standby, OTHER, bytes, len, NOW));
 	assert_int_equal(errno, EBADMSG);
 	check_same();
 	free(bytes);
@@ -178,7 +179,7 @@ static void test_addresses_that_are_not_its_own(void **state)
 	assert_int_equal(message_take(&standby, SERVICE, MESSAGE_IN, packet,
 				      packet_of(&s, packet), NOW, &lacking),
 			 -EBADMSG);
-	assert_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_null(message_take_conn(&standby, SERVICE, bytes, len, NOW));
 	assert_int_equal(errno, EBADMSG);
 	assert_int_equal(standby.nr[SERVICE], 0);
 	free(bytes);
@@ -196,7 +197,7 @@ static void test_no_room(void **state)
 	(void)state;
 	replica_clear(&standby, SERVICE);
 	standby.max[SERVICE] = 0;
-	assert_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_null(message_take_conn(&standby, SERVICE, bytes, len, NOW));
 	assert_int_equal(errno, ENOBUFS);
 	s = syn(CLIENT, 1, 0, SEGMENT_SYN);
 	assert_int_equal(message_take(&standby, SERVICE, MESSAGE_IN, packet,
@@ -205,7 +206,7 @@ static void test_no_room(void **state)
 	assert_memory_equal(&lacking, &ends[CLIENT].tuple, sizeof(lacking));
 
 	standby.max[SERVICE] = 1;
-	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len));
+	assert_non_null(message_take_conn(&standby, SERVICE, bytes, len, NOW));
 	memset(&lacking, 0, sizeof(lacking));
 	/* an acknowledgement of what was never sent: as good as no room */
 	s = syn(SERVER, ends[SERVER].isn + 1 + ends[SERVER].sent,
