@@ -11,7 +11,7 @@
 #include "host_maps.h"
 
 /* A prober that has said nothing for so long is gone, and its epochs with it:
- * a switch whose maps were made anew starts counting from one. */
+ * those of another grow on from there, unless its clock has gone back. */
 #define FORGOTTEN 5000000000ULL /* ns */
 
 /*

@@ -27,7 +27,9 @@ enum baton_owner_state {
 /*
  * `owners`: the word whose store is a failover (row X2). It is read once per
  * packet and written whole, so a packet sees the old or the new owner, never
- * a mixture. The epoch grows with every change of the host.
+ * a mixture. The epoch begins with the time at which the owner was made, in
+ * seconds since 1970, and grows with every change of the host; when the owner is
+ * no more, the last one stays, with state NONE.
  */
 union baton_owner {
 	struct {

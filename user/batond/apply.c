@@ -189,7 +189,7 @@ static void cluster_owner(struct batond *b, const struct config *to,
 	if (!c->exists) {
 		c->exists = true;
 		c->host = c->home;
-		c->epoch = c->epoch ?: 1;
+		c->epoch = ownership_first_epoch(&b->ownership, clock_of_day());
 	} else if (moved[c->host]) {
 		news_moved(&b->news, id, c->host, moved[c->host]);
 		c->host = moved[c->host];
@@ -238,15 +238,17 @@ static void drop_owners(struct batond *b, const struct config *to)
 
 		if (!name || config_owner(to, name))
 			continue;
-		/* Its connections find an owner anew with their next packet;
-		 * the epoch goes on when the id is used again. */
+		/* Its connections find an owner anew with their next packet.
+		 * Its word keeps the epoch, for a batond that starts again:
+		 * hosts know it by the name, which another may get. */
 		b->cluster.owner[i] = (struct cluster_owner){
-			.epoch = b->cluster.owner[i].epoch + 1,
+			.epoch = b->cluster.owner[i].epoch,
 		};
+		ownership_gone(&b->ownership, b->cluster.owner[i].epoch);
 		ownership_owner(&b->ownership, &b->cluster, i, clock_ns());
 		grants_keep(b, i);
 		memset(&b->news.owner[i], 0, sizeof(b->news.owner[i]));
-		dataplane_set_owner(&b->dp, i, (union baton_owner){ 0 });
+		dataplane_set_owner(&b->dp, i, owner_word(b, i));
 		memset(&b->dp.owner_info[i], 0, sizeof(b->dp.owner_info[i]));
 	}
 }
@@ -449,8 +451,12 @@ void apply_adopt(struct batond *b)
 		bool known = ids_name(&b->hosts, w.host);
 
 		if (!info->name[0] ||
-		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN)
+		    strnlen(info->name, BATON_NAME_LEN) == BATON_NAME_LEN) {
+			if (!b->cluster.owner[i].exists)
+				b->cluster.owner[i].epoch = w.epoch;
+			ownership_gone(&b->ownership, w.epoch);
 			continue;
+		}
 		ids_put(&b->owners, i, info->name);
 		if (b->supervisor.kept && b->cluster.owner[i].exists) {
 			b->cluster.owner[i].host = known ? host_of[w.host] : 0;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.skel.h"
@@ -238,7 +237,7 @@ static void new_meta(struct baton_meta *m, const struct dataplane_geometry *g,
 		.ring_size = g->ring_size,
 		.hz = hz,
 		.record_slots = slots,
-		.reign = time(NULL),
+		.reign = clock_of_day(),
 	};
 	randombytes_buf(m->seed, sizeof(m->seed));
 	/* The power of two that is nearest to a second, as a ratio. */

@@ -19,12 +19,11 @@
 union baton_owner owner_word(const struct batond *b, uint16_t id)
 {
 	const struct cluster_owner *o = &b->cluster.owner[id];
-	union baton_owner w = { .word = 0 };
+	union baton_owner w = { .epoch = o->epoch };
 
 	if (!o->exists)
 		return w;
 	w.host = o->host;
-	w.epoch = o->epoch;
 	if (!o->host)
 		w.state = BATON_OWNER_ORPHAN;
 	else if (o->drain || b->cluster.host[o->host].draining)

@@ -10,6 +10,19 @@ static uint64_t epoch_of(const struct ownership *o, uint32_t epoch)
 	return (uint64_t)o->reign << 32 | epoch;
 }
 
+uint32_t ownership_first_epoch(const struct ownership *o, uint32_t of_day)
+{
+	uint32_t first = o->reign > o->past ? o->reign : o->past;
+
+	return of_day > first ? of_day : first;
+}
+
+void ownership_gone(struct ownership *o, uint32_t epoch)
+{
+	if (epoch >= o->past)
+		o->past = epoch + 1;
+}
+
 /* Whom the cluster prefers follows from who is complete. */
 static void tell_cluster(const struct ownership *o, struct cluster *c,
 			 uint16_t owner, uint64_t now)

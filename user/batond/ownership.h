@@ -14,8 +14,20 @@
 
 struct ownership {
 	uint32_t reign; /* grows when the switch's owner table is made anew */
+	uint32_t past; /* later than all epochs of owners that are no more */
 	struct own_grant grant[BATON_MAX_OWNERS];
 };
+
+/*
+ * The epoch that an owner begins with which is made now, `of_day` seconds since
+ * 1970. Hosts may remember one of its name, of other maps or of these: what they
+ * know is older than this, if owners move less than once a second on average, and
+ * if no clock has gone back since their maps were made.
+ */
+uint32_t ownership_first_epoch(const struct ownership *o, uint32_t of_day);
+
+/* An owner that is no more had epochs up to this one. */
+void ownership_gone(struct ownership *o, uint32_t epoch);
 
 /* The cluster has this owner, with its places, host and epoch; or they have
  * changed, in a new epoch; or there is no such owner any more. */

@@ -28,6 +28,7 @@
 #define NODES 5 /* the switch, 0, and hosts */
 #define OWNERS 2 /* ids from 1 */
 #define REIGN 7
+#define OF_DAY 9 /* when the owners were made, which is later */
 #define SPEAKERS 1024 /* epochs that are remembered */
 
 /* X(name, what happens without it): what can be switched off */

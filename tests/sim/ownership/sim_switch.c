@@ -233,7 +233,7 @@ void switch_begin(struct world *w)
 			.exists = true,
 			.policy = draw(w, BATON_NR_STANDBY_POLICIES),
 			.home = 1 + draw(w, w->hosts),
-			.epoch = 1,
+			.epoch = ownership_first_epoch(w->ownership, OF_DAY),
 		};
 		o->host = o->home;
 		standbys(w, o);

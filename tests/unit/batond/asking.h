@@ -143,6 +143,14 @@ static inline void assert_json(const char *request, const char *path,
 	json_decref(data);
 }
 
+static inline void assert_epoch(const char *request, uint32_t nth)
+{
+	char wanted[16];
+
+	snprintf(wanted, sizeof(wanted), "%u", FIXTURE_EPOCH(nth));
+	assert_json(request, "epoch", wanted);
+}
+
 static inline void assert_size(const char *request, size_t n)
 {
 	json_t *data = ask(request);

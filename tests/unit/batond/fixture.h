@@ -31,6 +31,11 @@
 
 #define FIXTURE_RING 251 /* entries of each ring */
 #define FIXTURE_BUCKETS 64 /* of each family's flow table */
+/* The maps were made when no clock has come to yet, so owners' epochs begin with
+ * it, and not with the time at which the test is run. */
+#define FIXTURE_REIGN 0xf0000000
+/* The Nth of an owner that was there from the start */
+#define FIXTURE_EPOCH(n) (FIXTURE_REIGN + (n)-1)
 
 struct fixture {
 	struct batond b;
@@ -127,6 +132,7 @@ static inline void fixture_dataplane(struct dataplane *d)
 		.stamp_shift = 10,
 		.hz = 1 << 10,
 		.record_slots = 1,
+		.reign = FIXTURE_REIGN,
 	};
 #define ARRAY(field, n) d->field = fixture_array(n, sizeof(*d->field))
 	ARRAY(settings, 1);
@@ -209,6 +215,7 @@ static inline struct fixture *fixture_new(void)
 	b->rtnl = rtnl_open();
 	must(b->rtnl);
 	fixture_dataplane(&b->dp);
+	b->ownership.reign = b->dp.meta.reign;
 	prober_init(&b->prober, BATON_PROBE_PORT, key, 0);
 	must(!events_open(&b->events, f->dir));
 	return f;

@@ -93,7 +93,7 @@ static void test_owners(void **state)
 	assert_json(SHOW("owner"), "home", "\"a\"");
 	assert_json(SHOW("owner"), "next", "\"b\"");
 	assert_json(SHOW("owner"), "state", "\"active\"");
-	assert_json(SHOW("owner"), "epoch", "1");
+	assert_epoch(SHOW("owner"), 1);
 	assert_json(SHOW("owner"), "policy", "\"ordered\"");
 	assert_json(SHOW("owner"), "standbys", "[\"b\"]");
 	assert_json(SHOW("owner"), "drain", "false");
@@ -305,15 +305,15 @@ static void test_moves(void **state)
 	assert_json("{\"do\": \"owner.failover\", \"name\": \"oa\"}", "to",
 		    "\"b\"");
 	assert_json(SHOW("owner"), "host", "\"b\"");
-	assert_json(SHOW("owner"), "epoch", "2");
+	assert_epoch(SHOW("owner"), 2);
 	refuse("{\"do\": \"owner.failover\", \"name\": \"oa\", \"to\": "
 	       "\"b\"}",
 	       "plays it already");
 	fixture_host(f, "a", PROBER_DOWN, clock_ns());
 	refuse("{\"do\": \"owner.failback\", \"name\": \"oa\"}", "a is not up");
-	assert_json("{\"do\": \"owner.failback\", \"name\": \"oa\", "
-		    "\"force\": true}",
-		    "epoch", "3");
+	assert_epoch("{\"do\": \"owner.failback\", \"name\": \"oa\", "
+		     "\"force\": true}",
+		     3);
 	assert_json(SHOW("owner"), "host", "\"a\"");
 }
 

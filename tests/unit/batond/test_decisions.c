@@ -241,7 +241,7 @@ static void test_a_dry_run(void **state)
 		    "have moved");
 	assert_true(json_is_true(at(e, "guards.dry_run")));
 	assert_string_equal(fixture_plays(f, "oa"), "a");
-	assert_int_equal(fixture_owner(f, "oa").epoch, 1);
+	assert_int_equal(fixture_owner(f, "oa").epoch, FIXTURE_EPOCH(1));
 }
 
 static void test_by_hand(void **state)

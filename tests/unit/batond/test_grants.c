@@ -14,7 +14,6 @@
 #define NODE_KEY "switch: {probe-key: /k, node-key: /n}\n" HOSTS
 #define SPEAKING NODE_KEY OWNERS SERVICES
 #define NOW 1000000000000ULL
-#define REIGN 7
 
 static uint16_t oa;
 
@@ -30,7 +29,7 @@ static const struct baton_grant *kept(void)
 
 static uint64_t epoch(void)
 {
-	return (uint64_t)REIGN << 32 | fixture_owner(f, "oa").epoch;
+	return (uint64_t)FIXTURE_REIGN << 32 | fixture_owner(f, "oa").epoch;
 }
 
 /* What speak.c does with a record of a host. */
@@ -51,7 +50,6 @@ static void said(const char *name, uint8_t role, bool complete, uint16_t waits)
 /* a plays it, b holds everything. */
 static void begin(const char *text)
 {
-	b->dp.meta.reign = b->ownership.reign = REIGN;
 	fixture_configure(f, text);
 	oa = owner("oa");
 	said("a", BATON_OWNERSHIP_ROLE_NONE, false, 0);
