@@ -2,6 +2,7 @@
 #include "claims.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,22 @@ static void claim(const struct proxy *p, struct claims_owner *o,
 	}
 }
 
+static void tell_unnamed(const struct claims_owner *o)
+{
+	if (o->refused)
+		log_warning("owner %s: the switch's word is of epoch %#" PRIx64
+			    ", and %#" PRIx64 " has been heard before: nothing "
+			    "new is acknowledged until baton-proxy is started "
+			    "again (was the switch's clock set back, and its "
+			    "maps made anew?)",
+			    o->name, o->refused, o->claim.word.epoch);
+	else
+		log_warning("owner %s: it is played here, which the switch has "
+			    "not told the agent: nothing new is acknowledged "
+			    "(have both keys? see baton owner show there)",
+			    o->name);
+}
+
 /* Without a word nothing is acknowledged, which people should know. */
 static void watch_word(struct claims_owner *o, bool unnamed, uint64_t now)
 {
@@ -143,10 +160,7 @@ static void watch_word(struct claims_owner *o, bool unnamed, uint64_t now)
 	} else if (!o->unnamed) {
 		o->unnamed = now;
 	} else if (!o->told && now - o->unnamed > PATIENCE) {
-		log_warning("owner %s: it is played here, which the switch has "
-			    "not told the agent: nothing new is acknowledged "
-			    "(have both keys? see baton owner show there)",
-			    o->name);
+		tell_unnamed(o);
 		o->told = true;
 	}
 }
@@ -203,11 +217,9 @@ static void hear(struct proxy *p, const json_t *told)
 	if (!o)
 		return;
 	o->claim.host = w.self;
-	if (own_claim_hear(&o->claim, &w.owner)) {
-		log_debug("owner %s: the switch speaks of an earlier epoch",
-			  o->name);
+	o->refused = own_claim_hear(&o->claim, &w.owner) ? w.owner.epoch : 0;
+	if (o->refused)
 		return;
-	}
 	o->word = w;
 	claims_stir(p);
 }

@@ -34,6 +34,7 @@ struct claims_owner {
 	uint64_t asked; /* ns, since when a release is waited for; 0: none is */
 	uint64_t unnamed; /* ns, since when it is played without a word; 0: no */
 	bool told; /* that it is */
+	uint64_t refused; /* epoch of a word, for it is older; 0: none was */
 };
 
 struct claims {

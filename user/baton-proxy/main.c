@@ -184,13 +184,13 @@ static int open_link(struct proxy *p, char *why)
 
 /* --- the rest ------------------------------------------------------------------------- */
 
-static void on_ownership(void *arg, uint32_t tag, uint32_t epoch, bool plays)
+static void on_ownership(void *arg, const struct baton_ownership_event *said)
 {
 	struct proxy *p = arg;
 
 	for (size_t i = 0; i < p->config->nr_services; i++)
-		if (p->service[i].tag == tag)
-			service_role(&p->service[i], epoch, plays);
+		if (p->service[i].tag == said->tag)
+			service_told(&p->service[i], said);
 }
 
 static void on_relay_end(struct relay *r, bool failed)

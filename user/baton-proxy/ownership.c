@@ -23,7 +23,7 @@ static int on_event(void *arg, void *data, size_t len)
 	const struct baton_ownership_event *e = data;
 
 	if (len >= sizeof(*e))
-		o->fn(o->arg, e->tag, e->epoch, e->plays);
+		o->fn(o->arg, e);
 	return 0;
 }
 
@@ -61,6 +61,10 @@ void ownership_ask(struct ownership *o, uint32_t tag)
 {
 	struct baton_host_ownership w;
 
-	if (!bpf_map_lookup_elem(o->map, &tag, &w))
-		o->fn(o->arg, tag, w.epoch, w.plays);
+	if (bpf_map_lookup_elem(o->map, &tag, &w))
+		return;
+	o->fn(o->arg, &(struct baton_ownership_event){ .tag = tag,
+						       .epoch = w.epoch,
+						       .plays = w.plays,
+						       .heard = w.heard });
 }

@@ -7,12 +7,12 @@
 #ifndef BATON_PROXY_OWNERSHIP_H
 #define BATON_PROXY_OWNERSHIP_H
 
-#include <stdbool.h>
 #include <uv.h>
 
 #include "baton/host.h"
 
-typedef void ownership_fn(void *arg, uint32_t tag, uint32_t epoch, bool plays);
+/* Of two that are heard in the wrong order `heard` tells which is old. */
+typedef void ownership_fn(void *arg, const struct baton_ownership_event *said);
 
 struct ring_buffer;
 

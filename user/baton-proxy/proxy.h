@@ -41,7 +41,9 @@ struct service {
 	const struct config_service *config;
 	uint16_t index; /* in the configuration, and in the replica */
 	uint32_t tag; /* of its owner; 0: it has none */
-	uint32_t epoch;
+	uint32_t epoch; /* 0: none is known */
+	uint32_t told; /* latest by the switch; peers may know a later one */
+	uint64_t told_at; /* ns: when it last said anything */
 	enum baton_link_role role;
 	/* OWNER: it has begun anew, and its standby may have what it lost */
 	bool fresh;
@@ -285,8 +287,10 @@ enum baton_heartbeat_state proxy_readiness(struct proxy *p, uint64_t now);
 /* Hear those who could not be let in. */
 void service_listen_again(struct service *s);
 int service_open(struct service *s, char *why, size_t size);
-/* What this host is to the owner, by the switch's word. */
+/* What this host is to the owner, as a peer says, who has it from the switch; or
+ * as the switch says. What is of an older epoch than the known one changes nothing. */
 void service_role(struct service *s, uint32_t epoch, bool plays);
+void service_told(struct service *s, const struct baton_ownership_event *said);
 /* Connect to the server for a connection whose relay has none yet. */
 void service_connect(struct service *s, struct conn *c, struct relay *r);
 

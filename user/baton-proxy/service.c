@@ -363,6 +363,12 @@ void service_begin(struct service *s)
 	active_begin(s);
 }
 
+/* Of two epochs of an owner. Nothing is older than none. */
+static bool is_older(uint32_t epoch, uint32_t than)
+{
+	return than && (int32_t)(epoch - than) < 0;
+}
+
 void service_role(struct service *s, uint32_t epoch, bool plays)
 {
 	enum baton_link_role role = plays ? BATON_LINK_ROLE_OWNER
@@ -370,8 +376,7 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 	struct proxy *p = s->proxy;
 	int err;
 
-	if ((int32_t)(epoch - s->epoch) < 0 ||
-	    (epoch == s->epoch && role == s->role))
+	if (is_older(epoch, s->epoch) || (epoch == s->epoch && role == s->role))
 		return;
 	if (s->role == BATON_LINK_ROLE_OWNER && !plays) {
 		log_notice("service %s: owner %s is another host's, epoch %u",
@@ -395,4 +400,28 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 		takeover_service(s);
 		active_begin(s);
 	}
+}
+
+/* What waited to be read is older than what the map said when it was asked. */
+static void watch_epochs(struct service *s,
+			 const struct baton_ownership_event *said)
+{
+	if (said->heard < s->told_at)
+		return;
+	if (is_older(said->epoch, s->told))
+		log_warning("service %s: owner %s: the switch says epoch %u, "
+			    "after it has said %u: this is not followed until "
+			    "baton-proxy is started again (was the switch's "
+			    "clock set back, and its maps made anew?)",
+			    s->config->name, s->config->owner, said->epoch,
+			    s->told);
+	else
+		s->told = said->epoch;
+	s->told_at = said->heard;
+}
+
+void service_told(struct service *s, const struct baton_ownership_event *said)
+{
+	watch_epochs(s, said);
+	service_role(s, said->epoch, said->plays);
 }
