@@ -287,6 +287,8 @@ class Network:
         """batond; `up`: wait until it has heard all hosts."""
         self.batond = self.lab.batond(self.switch, config or self.config(),
                                       **options)
+        self.first = {name: owner["epoch"]
+                      for name, owner in self.show("owner").items()}
         if up:
             self.wait_up(*self.hosts)
         return self.batond
@@ -316,6 +318,10 @@ class Network:
     def owner(self, name):
         found, = self.ask("owner.show", name=name)
         return found
+
+    def epoch(self, name, moves):
+        """The owner's, after so many moves since start()."""
+        return self.first[name] + moves
 
     def baton(self, *argv, **options):
         return self.lab.baton(self.batond, *argv, **options)

@@ -98,22 +98,31 @@ def test_types_and_sizes(batond):
             assert ("mapped" in rest) == bool(shown["flags"] & 0x400), name
 
 
+def epoch_bytes(epoch):
+    """As bpftool is given them."""
+    return [f"0x{byte:02x}" for byte in epoch.to_bytes(4, "little")]
+
+
 def test_an_owner_moved_by_hand(lab, network, batond, config):
     """The page's command, while no batond runs; the next one goes on with
-    it."""
-    words, = [w for w in re.findall(COMMAND, MAPS, re.M) if "update" in w]
+    it. It writes an epoch one higher than the one that the page shows."""
+    words, = [w.split() for w in re.findall(COMMAND, MAPS, re.M)
+              if "update" in w]
+    shown = re.search(r'"epoch": (\d+)\n', MAPS.partition("## owners\n")[2])
+    assert words[-4:] == epoch_bytes(int(shown[1]) + 1)
     ids = {o["name"]: o["id"] for o in batond.control("owner.show")}
     hosts = {h["name"]: h["id"] for h in batond.control("host.show")}
     assert (ids["web-a"], hosts["b"]) == (1, 2)
     # the README's commands may have moved it; refused if it is at home
     batond.control.request("owner.failback", name="web-a", force=True)
     assert batond.control("owner.show", name="web-a")[0]["host"] == "a"
+    epoch = batond.control("owner.show", name="web-a")[0]["epoch"] + 1
     batond.stop()
-    run(BPFTOOL, *words.split(), cwd=batond.pins)
+    run(BPFTOOL, *words[:-4], *epoch_bytes(epoch), cwd=batond.pins)
     word = bpftool(batond, "map lookup pinned owners key 1 0 0 0".split())
     assert word["formatted"]["value"][""] == {
-        "host": 2, "state": 1, "pad": 0, "epoch": 2}
+        "host": 2, "state": 1, "pad": 0, "epoch": epoch}
     again = lab.batond(network, config, pins=batond.pins)
     owner, = again.control("owner.show", name="web-a")
-    assert (owner["host"], owner["epoch"]) == ("b", 2)
+    assert (owner["host"], owner["epoch"]) == ("b", epoch)
     again.stop()

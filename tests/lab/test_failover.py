@@ -180,7 +180,7 @@ def test_k6_no_move_without_detection(network):
     assert move["from"] == "b"
     assert not [e for e in network.events("move") if e["owner"] == "role-a"]
     owner = network.owner("role-a")
-    assert (owner["host"], owner["epoch"]) == ("a", 1)
+    assert (owner["host"], owner["epoch"]) == ("a", network.epoch("role-a", 0))
 
 
 def test_k6_mass_death_moves_nothing(network):

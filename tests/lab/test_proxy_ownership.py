@@ -2,9 +2,7 @@
 """Rows K4, K8: proxies, their agents and the switch agree who holds everything. An
 owner goes on without a standby only once the switch no longer counts on it."""
 
-import contextlib
 import os
-import re
 import signal
 import threading
 import time
@@ -14,10 +12,10 @@ import pytest
 from harness import abi, bpf
 from harness.lab import PATIENCE, Control, Lab, wait_until
 
-from agreeing import PORT, Agreeing
 from application import Application, Applications
 from crowd import acked, assert_went_on, both_families
-from proxies import OWNER, Proxies, Stream
+from owning import Owning, owning
+from proxies import OWNER, Stream
 
 UPLOAD = 64 << 20
 PIECES = UPLOAD >> 16
@@ -25,69 +23,6 @@ BEFORE = 200  # pieces before something happens to the standby
 STALLED = 1.0  # s without progress: it waits for the switch
 BOUND = 1.5  # s: of a stall, besides the silence after which a link is down
 AFTER = "300ms"
-
-
-class Owning(Agreeing, Proxies):
-    """Proxies that agree with the switch what they hold."""
-
-    owning = True
-
-    def __init__(self, lab, hosts=("a", "b"), **options):
-        super().__init__(lab, hosts, **options)
-
-    def make_keys(self):
-        """A proxy's is its agent's."""
-
-    def proxy_config(self, name, **more):
-        config = super().proxy_config(name, **more)
-        if self.owning:
-            config["ownership"] = str(self.socket_of(name))
-        return config
-
-    def complete(self, at="switch"):
-        """Hosts that hold all of the owner, as a machine says."""
-        ask = self.batond.control if at == "switch" else \
-            Control(self.socket_of(at))
-        found = ask("owner.show", name=OWNER)
-        return found[0]["complete"]
-
-    def wait_for_complete(self, *hosts, timeout=PATIENCE):
-        """Everybody says that these do."""
-        def agreed():
-            try:
-                return all(self.complete(at) == list(hosts)
-                           for at in ("switch", *self.hosts))
-            except AssertionError:  # an agent that has not heard of it yet
-                return False
-        wait_until(agreed, lambda: f"{hosts} complete: " + str(
-            [self.complete(at) for at in ("switch", *self.hosts)]), timeout)
-
-    def released(self, name="a"):
-        """How long the switch let a proxy wait, in ms, each time."""
-        return [float(ms) for ms in re.findall(
-            r"let go of a standby, ([0-9.]+) ms", self.proxies[name].output)]
-
-    @contextlib.contextmanager
-    def unheard(self, name):
-        """Nothing that host and switch say of ownership arrives at the switch."""
-        rule = "OUTPUT", "-p", "udp", "--dport", str(PORT), "-j", "DROP"
-        self.hosts[name].ns.run("iptables-legacy", "-A", *rule)
-        yield
-        self.hosts[name].ns.run("iptables-legacy", "-D", *rule)
-
-    def cut_link(self):
-        """Between the proxies, while both live."""
-        self.hosts["b"].ns.ip("link", "set", "r0", "down")
-
-
-def owning(lab, kind=Owning, hosts=("a", "b"), proxy=None, **options):
-    """proxy: of each of their services."""
-    network = kind(lab, hosts)
-    network.link_timeout = "500ms"
-    network.start(**options)
-    for name in network.hosts:
-        network.start_proxy(name, **(proxy or {}))
-    return network
 
 
 @pytest.fixture
@@ -314,7 +249,8 @@ def test_k4_what_was_kept_of_another_epoch(network):
     end_switch(network)
     with bpf.Map.pinned(network.batond.pins / "grants") as grants:
         grant = abi.Grant.from_buffer_copy(grants.lookup(1))
-        assert grant.complete == 2 and grant.epoch & 0xffffffff == 1
+        assert grant.complete == 2 and \
+            grant.epoch & 0xffffffff == network.epoch(OWNER, 0)
         grant.epoch += 1
         grants.update(1, grant)
     network.hosts["a"].agent.stop()

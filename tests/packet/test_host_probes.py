@@ -379,7 +379,7 @@ def test_epochs_wrap(host):
 
 def test_an_older_epoch_of_another_switch(host):
     """While the first is heard, it is not believed; once that is gone, it is:
-    its maps may have been made anew, and epochs with them."""
+    its maps may have been made anew, by a clock that was set back."""
     assert tell(Prober(host, session=1), 9, 1)
     other = Prober(host, session=2)
     assert not tell(other, 1, 0)
