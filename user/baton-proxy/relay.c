@@ -16,6 +16,10 @@
 #define BUFFER (256u << 10)
 #define EVENTS 256
 
+/* Who has one of these may have more to say than one read brings: its end, or
+ * what is behind an urgent byte. */
+#define MORE (EPOLLRDHUP | EPOLLHUP | EPOLLPRI)
+
 static struct relay *relay_of(struct end *e)
 {
 	return (struct relay *)((char *)(e - e->which) -
@@ -181,8 +185,12 @@ static int pass(struct relay *r, struct end *to, const uint8_t *bytes, size_t n)
 	return relay_pend(r, to->which, bytes + sent, n - sent);
 }
 
-/* From one to the other until one of them has to wait. 0 or a negative errno. */
-static int pump(struct relays *e, struct relay *r, int from_which)
+/*
+ * From one to the other until one of them has to wait. Who was not read to its
+ * end, as epoll(7) says, has nothing more for now if a read falls short; unless
+ * `more`. 0 or a negative errno.
+ */
+static int pump(struct relays *e, struct relay *r, int from_which, bool more)
 {
 	struct end *from = &r->end[from_which], *to = &r->end[!from_which];
 
@@ -221,7 +229,7 @@ static int pump(struct relays *e, struct relay *r, int from_which)
 		if (skip > (uint64_t)n)
 			skip = n;
 		done = pass(r, to, e->buffer + skip, n - skip);
-		if (done)
+		if (done || (n < BUFFER && !more))
 			return done;
 	}
 	if (!to->shut) {
@@ -250,14 +258,28 @@ static bool is_done(const struct relay *r)
 	       (r->end[SERVER].shut || r->end[SERVER].fd < 0);
 }
 
-void relay_run(struct relays *e, struct relay *r)
+static void settle(struct relays *e, struct relay *r, bool failed)
 {
-	if (r->broken || pump(e, r, CLIENT) || pump(e, r, SERVER)) {
+	if (failed) {
 		fail(e, r);
 	} else if (is_done(r)) {
 		e->on_end(r, false);
 		relay_end(e, r, false);
 	}
+}
+
+void relay_run(struct relays *e, struct relay *r)
+{
+	settle(e, r,
+	       r->broken || pump(e, r, CLIENT, true) ||
+		       pump(e, r, SERVER, true));
+}
+
+/* Nobody waited for this end to take something: then it has something to say. */
+static void hear(struct relays *e, struct relay *r, const struct end *end,
+		 uint32_t events)
+{
+	settle(e, r, r->broken || pump(e, r, end->which, events & MORE));
 }
 
 /* --- the engine ---------------------------------------------------------------------- */
@@ -276,6 +298,7 @@ static void take_event(struct relays *e, const struct epoll_event *event)
 {
 	struct end *end = event->data.ptr;
 	struct relay *r = relay_of(end);
+	bool waited = end->connecting || end->nr;
 
 	if (r->dead)
 		return;
@@ -290,7 +313,10 @@ static void take_event(struct relays *e, const struct epoll_event *event)
 		fail(e, r);
 		return;
 	}
-	relay_run(e, r);
+	if (waited || r->end[CLIENT].held || r->end[SERVER].held)
+		relay_run(e, r);
+	else
+		hear(e, r, end, event->events);
 }
 
 /* Those that are woken are on another list yet. */
@@ -388,7 +414,7 @@ int relay_set(struct relays *e, struct relay *r, int which, int fd,
 	      bool connecting)
 {
 	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		.data.ptr = &r->end[which],
 	};
 

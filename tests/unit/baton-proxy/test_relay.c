@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -151,6 +152,79 @@ static void test_an_end_before_what_it_had_sent(void **state)
 	assert_int_equal(failed, 1);
 }
 
+/* The end of a stream that comes with its last bytes. */
+static void test_bytes_and_the_end_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(write(out[CLIENT], "last", 4), 4);
+	shutdown(out[CLIENT], SHUT_WR);
+	relays_poll(&relays);
+	hears(SERVER, "last");
+	assert_int_equal(read(out[SERVER], &(char){ 0 }, 1), 0);
+	assert_false(ended);
+	say(SERVER, "answer");
+	hears(CLIENT, "answer");
+	shutdown(out[SERVER], SHUT_WR);
+	relays_poll(&relays);
+	assert_int_equal(ended, 1);
+	assert_int_equal(failed, 0);
+}
+
+/* What is left where it is because the other end is full is read when that is
+ * not any more, though nothing new comes. */
+static void test_an_end_that_is_full(void **state)
+{
+	static char bytes[1 << 16];
+	size_t sent = 0, got = 0;
+	ssize_t n;
+
+	(void)state;
+	relay_run(&relays, relay);
+	do {
+		n = write(out[CLIENT], bytes, sizeof(bytes));
+		sent += n > 0 ? n : 0;
+		relays_poll(&relays);
+	} while (n > 0);
+	shutdown(out[CLIENT], SHUT_WR);
+	relays_poll(&relays);
+	assert_true(relay->end[SERVER].nr > 0);
+	while ((n = read(out[SERVER], bytes, sizeof(bytes)))) {
+		assert_true(n > 0);
+		got += n;
+		relays_poll(&relays);
+	}
+	assert_int_equal(got, sent);
+}
+
+/* A read ends before an urgent byte, and what is behind it is there already. */
+static void test_urgent(void **state)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(any);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int end = socket(AF_INET, SOCK_STREAM, 0), fd;
+	const int one = 1;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&any, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&any, &len);
+	assert_int_equal(connect(end, (struct sockaddr *)&any, len), 0);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	relay_detach(relay, CLIENT);
+	assert_int_equal(relay_set(&relays, relay, CLIENT, fd, false), 0);
+	relays_poll(&relays);
+	assert_int_equal(write(end, "ab", 2), 2);
+	assert_int_equal(send(end, "c", 1, MSG_OOB), 1);
+	assert_int_equal(write(end, "de", 2), 2);
+	relays_poll(&relays);
+	hears(SERVER, "abcde");
+	close(end);
+	close(listener);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, clear)
@@ -159,6 +233,9 @@ int main(void)
 		TEST(test_what_is_there_is_not_sent),
 		TEST(test_what_is_pending),
 		TEST(test_an_end_before_what_it_had_sent),
+		TEST(test_bytes_and_the_end_at_once),
+		TEST(test_an_end_that_is_full),
+		TEST(test_urgent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

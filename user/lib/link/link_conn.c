@@ -445,13 +445,13 @@ bool link_conn_turn(struct link_conn *c)
 {
 	if (c->over || !c->dirty)
 		return false;
-	c->dirty = false;
 	if (c->broken) {
 		end_broken(c, c->reason);
 		return false;
 	}
 	if (c->tls.ssl)
 		link_conn_flush(c);
+	c->dirty = c->broken; /* or else all of it is on its way */
 	if (c->choked && link_conn_queued(c) <= c->link->config.low) {
 		c->choked = false;
 		CALL(c, on_writable, c->peer);

@@ -297,6 +297,9 @@ ssize_t link_tls_read(struct link_tls *t, void *text, size_t size)
 {
 	size_t n;
 
+	/* it would say so itself, but takes its time */
+	if (!t->in_left && !SSL_has_pending(t->ssl))
+		return 0;
 	ERR_clear_error();
 	if (SSL_read_ex(t->ssl, text, size, &n))
 		return n;
