@@ -316,7 +316,6 @@ int claims_open(struct proxy *p, char *why, size_t size)
 	};
 	struct claims *c = &p->claims;
 	uint64_t incarnation;
-	int err;
 
 	if (!p->config->ownership)
 		return 0;
@@ -329,11 +328,8 @@ int claims_open(struct proxy *p, char *why, size_t size)
 	for (size_t i = 0; i < p->config->nr_services; i++)
 		add_owner(p, &p->service[i], incarnation);
 	p->out.waiting.gate = gate;
-	err = jsonclient_open(&c->agent, p->loop, p->config->ownership,
-			      &callbacks, p);
-	if (err)
-		return why_set(why, size, err, "ownership %s: %s",
-			       p->config->ownership, strerror(-err));
+	jsonclient_open(&c->agent, p->loop, p->config->ownership, &callbacks,
+			p);
 	uv_prepare_init(p->loop, &c->turn);
 	c->turn.data = p;
 	return uv_prepare_start(&c->turn, on_turn);

@@ -8,8 +8,9 @@
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <uv.h>
+
+#include "lib/jsonpipe.h"
 
 struct jsonclient_callbacks {
 	void (*up)(void *arg);
@@ -22,19 +23,17 @@ struct jsonclient {
 	struct jsonclient_callbacks cb;
 	void *arg;
 	const char *path;
-	uv_pipe_t pipe;
+	struct jsonpipe pipe;
 	uv_connect_t connect;
 	uv_timer_t retry;
 	bool up;
 	bool told; /* that it is down */
 	bool closed;
-	char *line; /* what has come of the next object */
-	size_t length;
 };
 
-/* Begin; `path` must stay. 0 or a negative errno. */
-int jsonclient_open(struct jsonclient *c, uv_loop_t *loop, const char *path,
-		    const struct jsonclient_callbacks *cb, void *arg);
+/* Begin; `path` must stay. */
+void jsonclient_open(struct jsonclient *c, uv_loop_t *loop, const char *path,
+		     const struct jsonclient_callbacks *cb, void *arg);
 /* No callback is called any more. Handles are closed as the loop goes on. */
 void jsonclient_close(struct jsonclient *c);
 

@@ -7,25 +7,21 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "jsonpipe.h"
 #include "jsontext.h"
 #include "log.h"
 #include "unix_socket.h"
 
-#define LINE_MAX_BYTES (256 << 10) /* of a request */
-#define QUEUE_MAX (4 << 20) /* unread answers; then the client is cut off */
 #define QUEUE_EVENTS (1 << 20) /* unread events; then watchers miss some */
 #define CLIENTS_MAX 256
 
 struct jsonserver_client {
-	uv_pipe_t pipe;
+	struct jsonpipe pipe;
 	struct jsonserver *server;
 	struct jsonserver_client *next;
-	char *line; /* of LINE_MAX_BYTES */
-	size_t length;
 	bool watches;
 	uint64_t lost; /* events skipped since it last kept up */
 };
@@ -40,21 +36,7 @@ struct jsonserver {
 	void *arg;
 };
 
-/* --- writing ------------------------------------------------------------------ */
-
-struct answer {
-	uv_write_t request;
-	char *text;
-};
-
-static void on_written(uv_write_t *request, int status)
-{
-	struct answer *a = (struct answer *)request;
-
-	(void)status;
-	free(a->text);
-	free(a);
-}
+/* --- clients ------------------------------------------------------------------ */
 
 static void free_if_unused(struct jsonserver *s)
 {
@@ -62,9 +44,9 @@ static void free_if_unused(struct jsonserver *s)
 		free(s);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_closed(void *arg)
 {
-	struct jsonserver_client *c = handle->data;
+	struct jsonserver_client *c = arg;
 	struct jsonserver *s = c->server;
 	struct jsonserver_client **at = &s->clients;
 
@@ -73,51 +55,25 @@ static void on_closed(uv_handle_t *handle)
 	if (*at)
 		*at = c->next;
 	s->nr_clients--;
-	free(c->line);
 	free(c);
 	free_if_unused(s);
 }
 
 static void hang_up(struct jsonserver_client *c)
 {
-	if (uv_is_closing((uv_handle_t *)&c->pipe))
-		return;
-	uv_close((uv_handle_t *)&c->pipe, on_closed);
-	if (c->server->gone)
+	if (jsonpipe_close(&c->pipe) && c->server->gone)
 		c->server->gone(c->server->arg, c);
 }
 
 /* Takes the reference to `answer`. */
 static void send_line(struct jsonserver_client *c, json_t *answer)
 {
-	struct answer *a = malloc(sizeof(*a));
-	char *text = json_dumps(answer, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	uv_buf_t buf;
+	int err = jsonpipe_send(&c->pipe, answer);
 
-	json_decref(answer);
-	if (!a || !text || uv_is_closing((uv_handle_t *)&c->pipe)) {
-		free(a);
-		free(text);
-		return;
-	}
-	/* What waits already: an answer by itself may be as long as that. */
-	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
-	    QUEUE_MAX) {
+	if (err == UV_ETIMEDOUT)
 		log_notice("a control client does not read: disconnected");
-		free(a);
-		free(text);
+	if (err)
 		hang_up(c);
-		return;
-	}
-	buf = uv_buf_init(text, strlen(text) + 1);
-	text[buf.len - 1] = '\n'; /* in place of the terminating NUL */
-	a->text = text;
-	if (uv_write(&a->request, (uv_stream_t *)&c->pipe, &buf, 1,
-		     on_written)) {
-		free(text);
-		free(a);
-		hang_up(c);
-	}
 }
 
 static void send_error(struct jsonserver_client *c, const char *why)
@@ -134,8 +90,7 @@ void jsonserver_watch(struct jsonserver_client *client)
 
 static void tell(struct jsonserver_client *c, json_t *event)
 {
-	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) >
-	    QUEUE_EVENTS) {
+	if (c->pipe.uv.write_queue_size > QUEUE_EVENTS) {
 		c->lost++;
 		return;
 	}
@@ -157,25 +112,23 @@ void jsonserver_event(struct jsonserver *server, json_t *event)
 
 /* --- reading ------------------------------------------------------------------ */
 
-static void answer_line(struct jsonserver_client *c, const char *line,
-			size_t length)
+static void on_line(void *arg, const json_t *request, const char *error)
 {
+	struct jsonserver_client *c = arg;
 	struct jsonserver *s = c->server;
 	char why[JSONSERVER_WHY] = "";
-	json_error_t error;
-	json_t *request = json_loadb(line, length, 0, &error), *data;
 	const char *what = json_string_value(json_object_get(request, "do"));
+	json_t *data;
 
-	if (!json_is_object(request) || !what) {
+	if (!what) {
 		snprintf(why, sizeof(why),
 			 "not a request: %s (expected one line with a JSON "
 			 "object that has \"do\")",
-			 request ? "no \"do\" in it" : error.text);
+			 request ? "no \"do\" in it" : error);
 		send_error(c, why);
 		/* Who does not speak JSON will not understand more either. */
 		if (!json_is_object(request))
 			hang_up(c);
-		json_decref(request);
 		return;
 	}
 	data = s->answer(s->arg, c, what, request, why);
@@ -183,42 +136,22 @@ static void answer_line(struct jsonserver_client *c, const char *line,
 		send_line(c, json_pack("{s:b, s:o}", "ok", 1, "data", data));
 	else
 		send_error(c, why);
-	json_decref(request);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+static void on_end(void *arg, int err)
 {
-	struct jsonserver_client *c = handle->data;
+	struct jsonserver_client *c = arg;
 
-	(void)suggested;
-	*buf = uv_buf_init(c->line + c->length, LINE_MAX_BYTES - c->length);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-	struct jsonserver_client *c = stream->data;
-	char *start = c->line, *end;
-
-	(void)buf;
-	if (n < 0) {
-		if (n == UV_ENOBUFS)
-			send_error(c, "a request is longer than 256 KiB");
-		hang_up(c);
-		return;
-	}
-	c->length += n;
-	while (!uv_is_closing((uv_handle_t *)stream) &&
-	       (end = memchr(start, '\n', c->line + c->length - start))) {
-		if (end > start)
-			answer_line(c, start, end - start);
-		start = end + 1;
-	}
-	c->length -= start - c->line;
-	memmove(c->line, start, c->length);
+	if (err == UV_ENOBUFS)
+		send_error(c, "a request is longer than 256 KiB");
+	hang_up(c);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
+	static const struct jsonpipe_callbacks callbacks = {
+		.line = on_line, .end = on_end, .closed = on_closed
+	};
 	struct jsonserver *s = listener->data;
 	struct jsonserver_client *c;
 
@@ -227,16 +160,13 @@ static void on_connection(uv_stream_t *listener, int status)
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return;
-	uv_pipe_init(listener->loop, &c->pipe, 0);
-	c->pipe.data = c;
+	jsonpipe_init(&c->pipe, listener->loop, &callbacks, c);
 	c->server = s;
-	c->line = malloc(LINE_MAX_BYTES);
 	c->next = s->clients;
 	s->clients = c;
 	s->nr_clients++;
-	if (uv_accept(listener, (uv_stream_t *)&c->pipe) || !c->line ||
-	    s->nr_clients > CLIENTS_MAX ||
-	    uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read))
+	if (uv_accept(listener, (uv_stream_t *)&c->pipe.uv) ||
+	    s->nr_clients > CLIENTS_MAX || jsonpipe_begin(&c->pipe))
 		hang_up(c);
 }
 

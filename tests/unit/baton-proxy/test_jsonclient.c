@@ -90,7 +90,8 @@ static int setup(void **state)
 	snprintf(path, sizeof(path), "/tmp/baton-jsonclient-%d", getpid());
 	ups = downs = objects = asked = gone = 0;
 	all[0] = '\0';
-	return jsonclient_open(&client, &loop, path, &callbacks, &client);
+	jsonclient_open(&client, &loop, path, &callbacks, &client);
+	return 0;
 }
 
 static int teardown(void **state)
