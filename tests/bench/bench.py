@@ -467,7 +467,7 @@ def group_goodput(figures, rounds):
 def group_rr(figures, rounds):
     proxied(figures, max(rounds // 4, 3), ("rr_p50",),
             lambda bench, name, through: bench.trips(through),
-            proxying.TRIPS_TO)
+            proxying.TRIPS_TO, apart=True)
 
 
 GROUPS = {"xdp": group_xdp, "live": group_live, "move": group_move,

@@ -2,6 +2,8 @@
 """What protection costs: bytes and answers through baton-proxy with a standby,
 without one, and through HAProxy, one after the other in one network."""
 
+import contextlib
+import os
 import socket
 import statistics
 import sys
@@ -26,25 +28,46 @@ TRIPS = 3000
 
 
 class Bench(Proxies):
-    """All three at once, on host a. `buffer`: of the proxy's sockets, bytes."""
+    """All three at once, on host a. `buffer`: of the proxy's sockets, bytes;
+    `apart`: no machine has a CPU in common with one that it talks to."""
 
-    def __init__(self, lab, haproxy=True, **options):
+    def __init__(self, lab, haproxy=True, apart=False, **options):
         super().__init__(lab)
+        self.apart = apart
         self.start()
-        server = lab.start(self.client, sys.executable, HERE / "bulk.py",
-                           CLIENT[4], BULK)
+        with self.on("client"):
+            server = lab.start(self.client, sys.executable, HERE / "bulk.py",
+                               CLIENT[4], BULK)
         server.wait_output("ready")
         self.start_proxies(**options)
         self.start_beside()
         if haproxy:
             self.start_haproxy()
 
+    @contextlib.contextmanager
+    def on(self, machine):
+        """What is done, or started, meanwhile is on this machine's CPU: host a's
+        is one, that of the others another."""
+        all_cpus = os.sched_getaffinity(0)
+        if self.apart:
+            choose = max if machine == "a" else min
+            os.sched_setaffinity(0, {choose(all_cpus)})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, all_cpus)
+
+    def start_proxy(self, name, config=None, **more):
+        with self.on(name):
+            return super().start_proxy(name, config, **more)
+
     def start_beside(self):
         """The same server on the standby's host, where the proxies' link ends:
         what one round trip to the standby takes."""
-        server = self.lab.start(self.hosts["b"].ns, sys.executable,
-                                HERE / "bulk.py", beside(self.hosts["b"]),
-                                BULK)
+        with self.on("b"):
+            server = self.lab.start(self.hosts["b"].ns, sys.executable,
+                                    HERE / "bulk.py",
+                                    beside(self.hosts["b"]), BULK)
         server.wait_output("ready")
 
     def start_haproxy(self):
@@ -60,9 +83,9 @@ class Bench(Proxies):
             listen bench
                 bind {vip(4)}:{PORTS["haproxy"]}
                 server s {CLIENT[4]}:{BULK}\n""")
-        haproxy = lab.start(self.hosts["a"].ns, "/usr/sbin/haproxy", "-db",
-                            "-f", path)
-
+        with self.on("a"):
+            haproxy = lab.start(self.hosts["a"].ns, "/usr/sbin/haproxy", "-db",
+                                "-f", path)
         haproxy.wait_for(lambda: self.answers("haproxy"), "HAProxy listens")
 
     def proxy_config(self, name, **more):
@@ -128,7 +151,8 @@ class Bench(Proxies):
     def trips(self, through):
         """The median of many, in us."""
         took = []
-        with self.connect_to(through) as s:
+        with self.on("a" if through == "standby" else "client"), \
+                self.connect_to(through) as s:
             s.sendall(b"e")
             for _ in range(TRIPS):
                 begin = time.monotonic_ns()
