@@ -284,7 +284,8 @@ soak: $(O)/ownership-sim ## simulated failovers with faults, SOAK=1000000 of the
 CYCLES ?= 1000
 soak-return: test-build ## kill hosts and let them return, CYCLES=1000 times
 	BATON_BUILD=$(abspath $(O)) CYCLES=$(CYCLES) $(PYTEST) -q \
-		tests/lab/test_proxy_failback.py -k kill_and_return
+		tests/lab/test_proxy_failback.py \
+		tests/lab/test_proxy_ownership.py -k kill_and_return
 
 demo: deps ## kill hosts under live traffic and show what clients see
 	$(MAKE) test-build

@@ -55,7 +55,7 @@ FIGURES = {
     **{name: ("ns", min) for name in (
         "xdp_1flow_l2", "xdp_1flow_ipip", "xdp_1flow_l2_v6", "lru_1flow",
         "xdp_1m_l2", "xdp_1m_ipip", "xdp_1m_l2_v6", "lru_1m", "record_1460",
-        "record_1460_large",
+        "record_1460_large", "copy_1460",
         "live_1m", "live_bare_redirect")},
     **{name: ("ns", statistics.median) for name in MOVES},
     **{name: ("packets", max) for name in (
@@ -283,6 +283,11 @@ def group_record(figures, rounds):
             results = Bench(lab, **switch).xdpbench(
                 "time", rounds=rounds, repeat=100000, only="1460")
         figures.add_net(name, results["record_1460"], results["plain_1460"])
+        if not switch:
+            continue
+        # no more than the copying, into as many slots
+        figures.add_net("copy_1460", results["copy_1460"],
+                        results["bare_1460"])
 
 
 def group_replay(figures, rounds):

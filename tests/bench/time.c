@@ -13,7 +13,7 @@
 #include "fill.h"
 #include "xdpbench.h"
 
-enum program { BARE, LRU, BATON, NR_PROGRAMS };
+enum program { BARE, LRU, BATON, COPIER, NR_PROGRAMS };
 
 /* X(NAME, service, flows, payload): what packets come */
 #define GENERATORS(X)                                                          \
@@ -38,6 +38,8 @@ enum program { BARE, LRU, BATON, NR_PROGRAMS };
 	X(xdp_1flow_l2_v6, ONE6, BATON, HOST_A)                                \
 	X(bare_1m_v6, MANY6, BARE, NULL)                                       \
 	X(xdp_1m_l2_v6, MANY6, BATON, HOST_A)                                  \
+	X(bare_1460, LARGE4, BARE, NULL)                                       \
+	X(copy_1460, LARGE4, COPIER, NULL)                                     \
 	X(plain_1460, LARGE4, BATON, HOST_A)                                   \
 	X(record_1460, RECORDED4, BATON, HOST_A)
 
@@ -147,6 +149,7 @@ static int load_yardstick(struct setup *s, const char *objects)
 	if (!s->yardstick)
 		return -EINVAL;
 	s->program[LRU] = bench_program(s->yardstick, "lru_forwarder");
+	s->program[COPIER] = bench_program(s->yardstick, "copier");
 	if (bpf_map_update_elem(bench_map(s->yardstick, "ports"), &zero,
 				&ifindex, BPF_ANY))
 		return bench_fail(-errno, "yardstick: ports");

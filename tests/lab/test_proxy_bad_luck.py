@@ -134,6 +134,23 @@ def test_p5_client_that_is_gone(network, gone):
     assert sockets(network, "b") == 2 * 4
 
 
+def test_k6_a_takeover_is_urgent(network):
+    """It goes ahead of what else the host does; but not for long, if it waits for
+    an end that is not there."""
+    def policy():
+        return os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
+    network.start_proxies()
+    pid = network.proxies["b"].pid
+    one, = streams(network, 1)
+    network.kill("a")
+    assert policy() == os.SCHED_OTHER
+    vanish(network, one)
+    network.move("b")
+    wait_until(lambda: policy() == os.SCHED_RR, "it goes ahead")
+    wait_until(lambda: policy() == os.SCHED_OTHER, "it does not any more")
+    assert network.report("b")["web4"]["taking_over"] == 1
+
+
 def test_p5_half_open_client_that_is_gone(network):
     """It has sent a SYN, and nothing after that: it is not waited for, for
     ever."""

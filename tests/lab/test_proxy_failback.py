@@ -2,19 +2,13 @@
 """Row K8: whoever returns gets its connections back, live, as soon as it has
 all of them and not before."""
 
-import os
-import random
-import time
-
 import pytest
 
 from harness.lab import Lab, wait_until
 
-from crowd import assert_went_on, both_families
 from proxies import APPLICATION, OWNER, Proxies, Stream
+from returns import cycles, is_at, kill_and_return
 
-#: `make soak-return CYCLES=N` asks for more
-CYCLES = int(os.environ.get("CYCLES", 50))
 AFTER = "300ms"
 
 
@@ -40,10 +34,6 @@ def state(network, name):
     return told.get(APPLICATION)
 
 
-def is_at(network, name):
-    return network.owner(OWNER)["host"] == name
-
-
 def test_k8_states(network):
     """What each end says of what it holds."""
     network.kill("b")
@@ -59,34 +49,7 @@ def test_k8_states(network):
 
 
 def test_k8_kill_and_return(network):
-    """The home dies and returns, and dies again while it is brought up to
-    date."""
-    choice = random.Random(8)
-    crowds = both_families(network, rate=2 << 20)
-    moves, mark = [], network.last_event()
-    for _ in range(CYCLES):
-        network.kill("a")
-        wait_until(lambda: is_at(network, "b"), "b has taken over")
-        network.start_proxy("a")
-        if choice.random() < 0.3:
-            # mostly less than what it has to be ready for
-            time.sleep(choice.uniform(0, 0.15))
-            network.kill("a")
-            network.start_proxy("a")
-        wait_until(lambda: is_at(network, "a"), "a has all of it again")
-        network.wait_protected("a", "b")
-        # at once, as the switch does not remember all for ever
-        moves += network.events("move", mark)
-        mark = moves[-1]["seq"]
-    # of the proxy that has lived all the time; seen if something is wrong
-    print(network.show_proxy("b", "proxy", "show")["counters"])
-    print(*(line for line in network.proxies["b"].output.splitlines()
-            if "taken over" in line or "is not kept" in line), sep="\n")
-    assert_went_on(*crowds)
-    assert len(moves) >= 2 * CYCLES
-    assert [e["to"] for e in moves] == ["b", "a"] * (len(moves) // 2)
-    assert {e["cause"] for e in moves if e["to"] == "a"} == \
-        {"failback, its home is ready"}
+    kill_and_return(network, cycles(50), network.wait_protected)
 
 
 def test_k8_by_hand_only_when_it_is_ready():

@@ -16,6 +16,7 @@ from application import Application, Applications
 from crowd import acked, assert_went_on, both_families
 from owning import Owning, owning
 from proxies import OWNER, Stream
+from returns import cycles, is_at, kill_and_return
 
 UPLOAD = 64 << 20
 PIECES = UPLOAD >> 16
@@ -349,22 +350,10 @@ def returning():
         yield network
 
 
-def is_at(network, name):
-    return network.owner(OWNER)["host"] == name
-
-
 def test_k8_kill_and_return(returning):
-    """It returns once its home holds all again, with connections alive."""
-    crowds = both_families(returning, rate=2 << 20)
-    for _ in range(5):
-        returning.kill("a")
-        wait_until(lambda: is_at(returning, "b"), "b has taken over")
-        returning.start_proxy("a")
-        wait_until(lambda: is_at(returning, "a"), "a holds all of it again")
-        returning.wait_for_complete("b")
-    assert_went_on(*crowds)
-    moves = [e for e in returning.events("move") if e["to"] == "a"]
-    assert {e["cause"] for e in moves} == {"failback, its home is ready"}
+    """It returns once its home holds all again."""
+    kill_and_return(returning, cycles(5),
+                    lambda: returning.wait_for_complete("b"))
 
 
 def test_k8_not_before_it_is_complete(returning):

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/privileges.h"
+#include "lib/urgent.h"
 #include "local_routes.h"
 #include "orphans.h"
 #include "proxy.h"
@@ -371,7 +372,7 @@ static bool fits(const struct replica *r, uint16_t service, int which,
 static int start(struct proxy *p, char *why)
 {
 	static const int needed[] = { CAP_BPF, CAP_NET_ADMIN,
-				      CAP_NET_BIND_SERVICE };
+				      CAP_NET_BIND_SERVICE, CAP_SYS_NICE };
 	uint64_t seed;
 	int err;
 
@@ -413,7 +414,9 @@ static int start(struct proxy *p, char *why)
 	p->audit_timer.data = p;
 	uv_timer_start(&p->audit_timer, on_audit, AUDIT, AUDIT);
 	watch_signals(p->loop);
-	return privileges_keep(needed, sizeof(needed) / sizeof(needed[0]));
+	/* the last one only where a limit cannot stand for it */
+	return privileges_keep(needed, sizeof(needed) / sizeof(needed[0]) -
+					       !urgent_allow());
 }
 
 static enum baton_heartbeat_state readiness(void *arg)

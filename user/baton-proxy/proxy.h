@@ -155,6 +155,7 @@ struct proxy {
 	struct claims claims;
 
 	struct takeover *takeovers;
+	uint64_t urgent; /* ns: until when they go ahead of all else; 0: no */
 	struct probes probes;
 	uv_timer_t takeover_timer;
 	uv_timer_t sweep, fresh, audit_timer;

@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/urgent.h"
 #include "proxy.h"
 #include "repair.h"
 #include "sockets.h"
@@ -20,6 +21,10 @@
 #define FIRST 10000000ULL /* ns, until a probe is repeated; then doubled */
 #define SLOWEST 1000000000ULL
 #define BATCH 64 /* segments that are sent together */
+
+/* So long a takeover goes ahead of all else: enough for thousands of connections,
+ * and not for those whose ends do not answer. */
+#define URGENT 500000000ULL /* ns */
 
 #define NOT_KNOWN "an end does not know it"
 
@@ -50,6 +55,20 @@ static struct takeover *of(const struct conn *c)
 	return c->takeover;
 }
 
+static void hurry(struct proxy *p, uint64_t now)
+{
+	if (!p->urgent)
+		urgent_begin();
+	p->urgent = now + URGENT;
+}
+
+static void calm_down(struct proxy *p)
+{
+	if (p->urgent)
+		urgent_end();
+	p->urgent = 0;
+}
+
 static void unlink_takeover(struct proxy *p, struct takeover *t)
 {
 	struct service *s = &p->service[t->conn->service];
@@ -65,6 +84,8 @@ static void unlink_takeover(struct proxy *p, struct takeover *t)
 		log_notice("service %s: the last of them after %.1f ms",
 			   s->config->name, (clock_ns() - s->took_from) / 1e6);
 	free(t);
+	if (!p->takeovers)
+		calm_down(p);
 }
 
 void takeover_forget(struct proxy *p, struct conn *c)
@@ -436,6 +457,8 @@ void takeover_service(struct service *s)
 		return;
 	}
 	s->took_from = now;
+	if (nr)
+		hurry(p, now);
 	for (struct conn *c = p->replica.conns[s->index], *next; c; c = next) {
 		next = c->next;
 		if (!c->takeover && !c->relay)
@@ -461,6 +484,8 @@ static void on_tick(uv_timer_t *timer)
 			give_up(p, t->conn, "its client does not answer");
 	}
 	send_probes(p, now);
+	if (now > p->urgent)
+		calm_down(p);
 	active_tick(p, now);
 	guard_tick(p, now);
 }

@@ -14,6 +14,7 @@
 
 #include "batond.h"
 #include "lib/prefault.h"
+#include "lib/urgent.h"
 
 /* The largest outer headers: IPv6, UDP and GUE, and a tag. */
 #define GROWTH 64
@@ -207,7 +208,9 @@ void replay(struct batond *b, struct note *notes, uint32_t n)
 		}
 	if (!any)
 		return;
+	urgent_begin();
 	replay_owners(&b->replay, &b->dp, false);
+	urgent_end();
 	done = clock_ns();
 	for (uint32_t i = n; i-- > 0;) {
 		uint16_t owner = notes[i].move.owner;
