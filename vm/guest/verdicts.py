@@ -44,11 +44,18 @@ class Verdicts:
             os.fsync(f.fileno())
 
     def done(self):
-        if not os.path.exists(self.path):
-            return set()
-        with open(self.path, encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f]
-        return {line["test"] for line in lines if "outcome" in line}
+        """Tests with verdicts. A line may have been cut short by a death."""
+        done = set()
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf-8") as f:
+                for text in f:
+                    try:
+                        line = json.loads(text)
+                    except ValueError:
+                        continue
+                    if "outcome" in line:
+                        done.add(line["test"])
+        return done
 
     def pytest_collection_modifyitems(self, config, items):
         done = self.done()
