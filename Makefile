@@ -255,6 +255,8 @@ bench: test-build ## measure, write build/bench.json; BENCH=xdp for a group
 # one kernel of vm/kernels; empty: all
 KERNEL ?=
 VERBOSE ?=
+# for vm-matrix; empty: until all is run
+MINUTES ?=
 VM_RUN = vm/run --build $(abspath $(O)) $(if $(VERBOSE),--verbose) \
 	$(KERNEL:%=--kernel %)
 
@@ -268,8 +270,8 @@ VM_SHORT := tests/test_bpf_budget.py tests/packet/test_switch_entry.py \
 vm-short: vm-deps test-build ## minutes of that, on the oldest kernel
 	vm/run --build $(abspath $(O)) --kernel 6.1 $(VM_SHORT)
 
-vm-matrix: vm-deps test-build ## all of that on all kernels, kept in docs/kernels.md
-	$(VM_RUN) --record
+vm-matrix: vm-deps test-build ## what is least known of that first, kept in docs/kernels.md; MINUTES=60, KERNEL=
+	$(VM_RUN) --record $(MINUTES:%=--minutes %)
 
 HOURS ?= 24
 soak-detect: test-build ## false alarms of all profiles, HOURS=24 of load

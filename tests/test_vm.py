@@ -24,7 +24,7 @@ RESULTS = {
 
 
 def test_verdicts_are_read():
-    lines = [{"collected": 3}, {"test": "a", "begins": True},
+    lines = [{"files": {"f": 3}}, {"test": "a", "begins": True},
              {"test": "a", "outcome": "passed", "seconds": 1.5},
              {"test": "b", "begins": True},
              {"test": "b", "outcome": "skipped", "reason": "why"}]
@@ -32,7 +32,7 @@ def test_verdicts_are_read():
     assert [v.outcome for v in verdicts] == ["passed", "skipped"]
     assert verdicts[0].seconds == 1.5 and verdicts[1].reason == "why"
     assert running is None
-    assert collected == 3
+    assert collected == {"f": 3}
 
 
 def test_who_was_running_when_the_machine_died():
@@ -58,10 +58,6 @@ def test_reasons_that_differ_in_numbers_are_one():
     assert (where, count) == (["old", "new"], 2)
     assert table.reasons(RESULTS, "skipped") == [
         ("tests/b.py::test_y", "no netem", ["old"], 1)]
-
-
-def test_figures():
-    assert table.figures(RESULTS) == (("", "old", "new"), [("p", "-", 7)])
 
 
 def test_markdown_keeps_its_columns():

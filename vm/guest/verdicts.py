@@ -11,6 +11,9 @@ verdict of already are left out.
 
 import json
 import os
+from pathlib import Path
+
+import pytest
 
 
 def pytest_addoption(parser):
@@ -34,6 +37,8 @@ def reason_of(report):
 class Verdicts:
     def __init__(self, path):
         self.path = path
+        self.stop = Path(path).with_name("stop")
+        self.files = {}
         self.seconds = 0
         self.told = False
 
@@ -57,12 +62,26 @@ class Verdicts:
                         done.add(line["test"])
         return done
 
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector):
+        """Before anything is selected."""
+        report = (yield).get_result()
+        if report.passed and isinstance(collector, pytest.Module):
+            self.files[collector.nodeid] = len(report.result)
+
     def pytest_collection_modifyitems(self, config, items):
+        self.write(files=self.files)
         done = self.done()
-        left_out = [i for i in items if i.nodeid in done]
-        items[:] = [i for i in items if i.nodeid not in done]
+        over = self.stop.exists()
+        left_out = [i for i in items if over or i.nodeid in done]
+        items[:] = [i for i in items if not over and i.nodeid not in done]
         config.hook.pytest_deselected(items=left_out)
-        self.write(collected=len(items) + len(left_out))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        yield
+        if nextitem and nextitem.path != item.path and self.stop.exists():
+            item.session.shouldstop = "time is over"
 
     def pytest_runtest_logstart(self, nodeid, location):
         self.seconds, self.told = 0, False

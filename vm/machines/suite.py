@@ -5,13 +5,14 @@ whenever it dies or stands still; then those that have machines of their own."""
 import datetime
 import json
 import os
+import shlex
 import subprocess
+import threading
 import time
 
-from . import boot, table
+from . import boot, modules, results, table
 from .kernels import VM
 
-TREE = VM.parent
 #: s without a verdict, after which a machine stands still
 STILL = {"kvm": 300, "emulated": 1200}
 #: by how much tests wait longer than on an idle machine, unless BATON_SLOW says
@@ -19,36 +20,40 @@ STILL = {"kvm": 300, "emulated": 1200}
 SLOW = {"kvm": 2, "emulated": 8}
 DEATHS = 5  # after so many the kernel is given up
 FINISHED = 0, 1, 5  # of pytest: good, failures, nothing left to do
-
-#: what a run consists of unless tests are named: what depends on the kernel
-DEFAULT = (
-    "tests/test_bpf_budget.py", "tests/packet",
-    "tests/test_unit.py::test_unit[tests/unit/baton-proxy/test_repair]",
-    *(f"tests/lab/test_{name}.py" for name in (
-        "failover", "fence", "forwarding", "host_agent", "lease", "controller",
-        "prober", "recorder", "takeover", "proxy", "netem")),
-    "vm/tests")
+STOPPED = 2
 
 
 class Suite:
-    def __init__(self, kernel, build, kvm, tests=DEFAULT, cpus=2,
-                 memory="2G"):
+    """`options`: more arguments for pytest."""
+
+    def __init__(self, kernel, build, kvm=False, cpus=2, memory="2G",
+                 options=()):
         self.kernel = kernel
         self.build = build
         self.cpu = "kvm" if kvm else "emulated"
-        self.whole_run = tuple(tests) == DEFAULT
-        self.inside = [t for t in tests if not t.startswith("vm/")]
-        self.outside = [t for t in tests if t.startswith("vm/")]
         self.slow = float(os.environ.get("BATON_SLOW") or SLOW[self.cpu])
         self.cpus, self.memory = cpus, memory
+        self.options = list(options)
         self.dir = build / "vm" / kernel.name
         self.file = self.dir / "verdicts"
+        #: once it is there, vm/guest/verdicts.py begins no further module
+        self.stop = self.dir / "stop"
 
-    def forget(self):
-        """What an earlier run has left."""
+    def begin(self, resume=False):
+        """Forget what an earlier run has left, or go on with it: then the date
+        remains that of its beginning."""
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.stop.unlink(missing_ok=True)
+        about = {"kernel": self.kernel.release, "cpu": self.cpu,
+                 "version": self.kernel.version}
+        left = self.about()
+        if resume and left and {**left, **about} == left:
+            return
         for path in (self.file, self.dir / "verdicts.failures",
-                     self.dir / "about", self.dir / "log"):
+                     self.dir / "log"):
             path.unlink(missing_ok=True)
+        about["date"] = datetime.date.today().isoformat()
+        (self.dir / "about").write_text(json.dumps(about))
 
     def lines(self):
         if not self.file.exists():
@@ -66,24 +71,35 @@ class Suite:
         path = self.dir / "about"
         return json.loads(path.read_text()) if path.exists() else None
 
-    def write_about(self, whole):
-        self.dir.mkdir(parents=True, exist_ok=True)
-        (self.dir / "about").write_text(json.dumps({
-            "kernel": self.kernel.release, "version": self.kernel.version,
-            "date": datetime.date.today().isoformat(), "cpu": self.cpu,
-            "whole": whole}))
+    def found(self):
+        """What the run has come to until now, for results.merge()."""
+        verdicts, _, collected = table.read(self.lines())
+        return results.of_run(self.about(), verdicts, collected,
+                              modules.APART)
 
-    def run(self, verbose=False, say=print):
-        """Until every test has a verdict."""
-        self.dir.mkdir(parents=True, exist_ok=True)
-        self.write_about(False)
-        if self.inside:
-            self.run_inside(verbose, say)
-        if self.outside:
-            self.run_outside(verbose, say)
-        self.write_about(self.whole_run)
+    def run(self, tests, seconds=None, verbose=False, say=print):
+        """In this order, until every test has a verdict, or a module has come
+        to its end once so many seconds are over."""
+        timer = threading.Timer(seconds or 0, self.stop.touch)
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        try:
+            for outside, some in results.steps(tests, modules.outside):
+                if self.stop.exists():
+                    break
+                run = self.run_outside if outside else self.run_inside
+                run(some, verbose, say)
+        finally:
+            timer.cancel()
+        if self.stop.exists():
+            say(f"{self.kernel.name}: time is over")
 
-    def run_outside(self, verbose, say):
+    def over(self, status):
+        """Whether pytest has ended as it should."""
+        return status in FINISHED or (status == STOPPED and self.stop.exists())
+
+    def run_outside(self, tests, verbose, say):
         """Tests that boot machines themselves."""
         environment = {**os.environ, "BATON_KERNEL": self.kernel.name,
                        "BATON_BUILD": str(self.build),
@@ -92,21 +108,24 @@ class Suite:
                        "PYTHONPATH": str(VM / "guest")}
         progress = Progress(self.kernel.name, say, self.verdicts())
         with open(self.dir / "log", "a", encoding="utf-8") as log:
-            status = subprocess.run(
+            status = finish(subprocess.Popen(
                 ["/usr/bin/python3", "-m", "pytest", "-q", "-p",
                  "no:cacheprovider", "-p", "verdicts", "--verdicts", self.file,
-                 "--tb=short", *self.outside], cwd=TREE, env=environment,
-                stdout=None if verbose else log, stderr=subprocess.STDOUT,
-                check=False).returncode
+                 "--tb=short", *self.options, *tests], cwd=modules.TREE,
+                env=environment, stdout=None if verbose else log,
+                stderr=subprocess.STDOUT))
         progress.tell(self.verdicts(), True)
-        if status not in FINISHED:
+        if not self.over(status):
             raise SystemExit(f"{self.kernel.name}: pytest ended with {status}; "
                              f"see {self.dir / 'log'}")
 
-    def run_inside(self, verbose, say):
+    def run_inside(self, tests, verbose, say):
+        # a kernel's command line would be too short for them
+        (self.dir / "arguments").write_text(
+            "".join(f"{a}\n" for a in (*self.options, *tests)))
         for _ in range(DEATHS):
             status = self.boot(verbose, say)
-            if status in FINISHED:
+            if self.over(status):
                 return
             _, running, _ = table.read(self.lines())
             if running is None:
@@ -118,13 +137,15 @@ class Suite:
                 f.write("\n" + json.dumps({
                     "test": running, "outcome": "failed",
                     "reason": table.UNFINISHED}) + "\n")
+            if self.stop.exists():
+                return
         raise SystemExit(f"{self.kernel.name}: the machine died or stood "
                          f"still {DEATHS} times")
 
     def boot(self, verbose, say):
-        script = " ".join(map(str, [
-            TREE / "vm/guest/suite", TREE, self.build, self.file, self.cpu,
-            self.slow, *self.inside]))
+        script = shlex.join(map(str, [
+            VM / "guest/suite", modules.TREE, self.build, self.file, self.cpu,
+            self.slow, self.dir / "arguments"]))
         argv = boot.command(self.kernel, self.cpu == "kvm", self.cpus,
                             self.memory, script, [self.dir],
                             console=verbose)
@@ -147,6 +168,16 @@ class Suite:
         return status
 
 
+def finish(process):
+    """Its status; if we are interrupted, it cleans up first, too."""
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
 class Progress:
     """Says what each file of tests has come to, once the next one is begun."""
 
@@ -155,13 +186,13 @@ class Progress:
         self.told = {table.module(v.test) for v in known}
 
     def tell(self, verdicts, ended=False):
-        modules = {}
+        files = {}
         for v in verdicts:
-            modules.setdefault(table.module(v.test), []).append(v)
-        names = list(modules) if ended else list(modules)[:-1]
+            files.setdefault(table.module(v.test), []).append(v)
+        names = list(files) if ended else list(files)[:-1]
         for name in names:
             if name not in self.told:
                 self.told.add(name)
-                took = sum(v.seconds for v in modules[name])
-                self.say(f"{self.name}  {name}: {table.cell(modules[name])} "
+                took = sum(v.seconds for v in files[name])
+                self.say(f"{self.name}  {name}: {table.cell(files[name])} "
                          f"({took:.0f} s)")

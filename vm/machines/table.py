@@ -12,20 +12,19 @@ UNFINISHED = "the machine died, or stood still, during this test"
 
 
 def read(lines):
-    """(verdicts, test that has begun and not ended or None, how many tests
-    there are) from what vm/guest/verdicts.py has written. The last line may
-    be cut short."""
-    verdicts, running, collected = {}, None, 0
+    """(verdicts, test that has begun and not ended or None, {file: how many
+    tests it has}) from what vm/guest/verdicts.py has written."""
+    verdicts, running, collected = {}, None, {}
     for line in lines:
-        if "collected" in line:
-            collected = line["collected"]
+        if "files" in line:
+            collected.update(line["files"])
         elif "outcome" in line:
             verdicts[line["test"]] = Verdict(
                 line["test"], line["outcome"], line.get("reason", ""),
                 line.get("seconds", 0.0), line.get("figures", {}))
             if line["test"] == running:
                 running = None
-        else:
+        elif "test" in line:
             running = line["test"]
     return list(verdicts.values()), running, collected
 
@@ -39,13 +38,15 @@ def module(test):
     return test.partition("::")[0]
 
 
+def counted(count):
+    """What {outcome: number} says."""
+    return ", ".join(f"{count[o]} {o}" for o in ("failed", "passed", "skipped")
+                     if count.get(o)) or "-"
+
+
 def cell(verdicts):
     """What several verdicts of one row and kernel say."""
-    count = Counter(v.outcome for v in verdicts)
-    if not count:
-        return "-"
-    return ", ".join(f"{count[o]} {o}" for o in ("failed", "passed", "skipped")
-                     if count[o])
+    return counted(Counter(v.outcome for v in verdicts))
 
 
 def group(results, key):
@@ -70,15 +71,20 @@ def text(results, key=function):
                      for row in rows)
 
 
+def alike(test, reason):
+    """A key: reasons that differ in numbers alone are one."""
+    return function(test), re.sub(r"\d+", "N", reason)
+
+
 def reasons(results, outcome):
-    """[(function, reason, kernels, how many)] of what failed or was skipped.
-    Reasons that differ in numbers alone are one."""
+    """[(function, reason, kernels, how many)] of what failed or was
+    skipped."""
     found = {}
     for kernel, verdicts in results.items():
         for v in verdicts:
             if v.outcome == outcome:
-                key = function(v.test), re.sub(r"\d+", "N", v.reason)
-                _, where = found.setdefault(key, (v.reason, Counter()))
+                _, where = found.setdefault(alike(v.test, v.reason),
+                                            (v.reason, Counter()))
                 where[kernel] += 1
     return [(row, reason, list(where), sum(where.values()))
             for (row, _), (reason, where) in found.items()]
@@ -90,15 +96,3 @@ def markdown(header, rows):
     lines += ["| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |"
               for row in rows]
     return "\n".join(lines)
-
-
-def figures(results):
-    """(header, rows) of the figures that tests have left, by kernel."""
-    kernels = list(results)
-    named = {k: {} for k in kernels}
-    for kernel, verdicts in results.items():
-        for v in verdicts:
-            named[kernel].update(v.figures)
-    names = sorted({n for found in named.values() for n in found})
-    return (("", *kernels),
-            [(n, *(named[k].get(n, "-") for k in kernels)) for n in names])
