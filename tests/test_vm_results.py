@@ -159,7 +159,7 @@ def test_plan():
     assert "c  no result" in text
     assert "b  2026-11-21: 1 passed of 9\n" in text
     assert "a  2026-11-21: 3 passed, 90 s" in text
-    assert "1 of 3 took 2 minutes" in text
+    assert "1 of 3 took 1.5 minutes" in text
 
 
 def test_directories_are_their_files():

@@ -14,7 +14,7 @@ from harness.lab import ROOT
 sys.path.append(str(ROOT / "vm"))
 
 from machines import record, results, table  # noqa: E402
-from machines.suite import Suite  # noqa: E402
+from machines.suite import Suite, finish  # noqa: E402
 
 
 def kernel(*modules):
@@ -164,3 +164,25 @@ def test_no_step_begins_once_time_is_over(tmp_path):
         suite = Recorded(tmp_path, late)
         suite.run(tests, say=lambda text: None)
         assert len(suite.steps) == steps
+
+
+class Interrupted:
+    """A process that we are interrupted while waiting for."""
+
+    def __init__(self):
+        self.calls = []
+
+    def wait(self):
+        self.calls.append("wait")
+        if len(self.calls) == 1:
+            raise KeyboardInterrupt
+
+    def terminate(self):
+        self.calls.append("terminate")
+
+
+def test_tests_with_machines_of_their_own_may_clean_up():
+    process = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        finish(process)
+    assert process.calls == ["wait", "terminate", "wait"]

@@ -146,7 +146,7 @@ def plan(tests, modules):
         lines.append(f"  {test:{width}}  {said}")
     if took:
         lines.append(f"  {len(took)} of {len(tests)} took "
-                     f"{sum(took) / 60:.0f} minutes last time")
+                     f"{sum(took) / 60:.1f} minutes last time")
     return lines
 
 
