@@ -89,6 +89,8 @@ FIGURES = {
        for what in ("upload", "download") for through in proxying.THROUGH},
     **{f"goodput_upload_{through}_{what}": ("MB/s", statistics.median)
        for what in proxying.HARD for through in proxying.OURS},
+    **{f"acks_per_message_{what}": ("", statistics.median)
+       for what in ("upload", "download")},
     **{f"rr_p50_{through}": ("us", statistics.median)
        for through in proxying.TRIPS_TO},
     "detect_false_positives": ("hosts", max),
@@ -139,6 +141,8 @@ LEAST = [
        part * v[f"goodput_{what}_{than}"])
       for what in ("upload", "download")
       for part, than in ((0.7, "unprotected"), (0.8, "haproxy"))),
+    *((f"acks_per_message_{what}", "16", lambda v: 16)
+      for what in ("upload", "download")),
     *((f"goodput_upload_protected_{what}", "0.5 of unprotected",
        lambda v, what=what: 0.5 * v[f"goodput_upload_unprotected_{what}"])
       for what in proxying.HARD),
@@ -467,6 +471,11 @@ def group_goodput(figures, rounds):
             "_rcvbuf64k", buffer=64 << 10)
     proxied(figures, rounds, ("goodput_upload",), goodput, proxying.OURS,
             "_loss1000", prepare=proxying.Bench.lose_packets)
+    with Lab("proxy") as lab:
+        bench = proxying.Bench(lab, haproxy=False)
+        for what in ("upload", "download"):
+            figures.add(f"acks_per_message_{what}",
+                        [bench.acks_per_message(what) for _ in range(rounds)])
 
 
 def group_rr(figures, rounds):

@@ -25,6 +25,7 @@ HARD = "rcvbuf64k", "loss1000"
 PORTS = {"unprotected": 8001, "protected": PORT, "haproxy": 8003}
 SECONDS = 2
 TRIPS = 3000
+SEGMENT = 1448  # bytes of data
 
 
 class Bench(Proxies):
@@ -34,6 +35,7 @@ class Bench(Proxies):
     def __init__(self, lab, haproxy=True, apart=False, **options):
         super().__init__(lab)
         self.apart = apart
+        self.carried = 0  # bytes, of the last transfer
         self.start()
         with self.on("client"):
             server = lab.start(self.client, sys.executable, HERE / "bulk.py",
@@ -134,6 +136,7 @@ class Bench(Proxies):
             begin, n = time.monotonic(), 0
             while time.monotonic() - begin < SECONDS:
                 n += s.recv_into(buffer)
+            self.carried = n
             return n / (time.monotonic() - begin) / 1e6
 
     def upload(self, through, receive_buffer=None):
@@ -146,7 +149,16 @@ class Bench(Proxies):
                 n += len(buffer)
             s.shutdown(socket.SHUT_WR)
             assert s.recv(1) == b"."
+            self.carried = n
             return n / (time.monotonic() - begin) / 1e6
+
+    def acks_per_message(self, what):
+        """To the standby; of the acknowledgements that a receiver owes for what
+        was carried, one for each second full segment (RFC 5681, section 4.2)."""
+        before = self.report("a")["messages"]
+        getattr(self, what)("protected")
+        return self.carried / (2 * SEGMENT) / \
+            (self.report("a")["messages"] - before)
 
     def trips(self, through):
         """The median of many, in us."""

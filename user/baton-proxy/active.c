@@ -8,7 +8,7 @@
 
 /* A standby that is behind by so much with what was acknowledged only keeps
  * bytes that nobody needs. */
-#define TELL_EVERY (128u << 10)
+#define TELL_EVERY (256u << 10)
 
 /* What arrives for a service that this host stands by for has been sent here by
  * a switch that has just made it the owner: its word is not far. */
