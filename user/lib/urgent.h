@@ -12,8 +12,9 @@
  * any more. 0, or a negative errno: then CAP_SYS_NICE is needed for that. */
 int urgent_allow(void);
 
-/* From here to there; of the calling thread, and not inherited. Where it is not
- * allowed, nothing changes. */
+/* From here to there; of the calling thread, and not inherited. Who has real-time
+ * priority anyway, by its operator's choice, keeps it; where it is not allowed,
+ * nothing changes. */
 void urgent_begin(void);
 void urgent_end(void);
 
