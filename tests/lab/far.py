@@ -45,6 +45,9 @@ class Wire:
             writer.close()
             return
         far_reader, far_writer = await asyncio.open_connection(sock=far)
+        for end in writer, far_writer:  # or small pieces wait for their like
+            end.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.gather(self.pass_on(reader, far_writer),
                              self.pass_on(far_reader, writer))
 
