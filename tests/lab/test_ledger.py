@@ -3,6 +3,10 @@
 again, with its proxy or without: nothing that was committed is lost, nothing is
 done twice, and no client notices."""
 
+import ctypes
+import errno
+import multiprocessing
+import os
 import random
 import signal
 import socket
@@ -21,6 +25,7 @@ KILLS = 20
 WRITERS = 6
 AHEAD = 4  # lines that a writer sends before it has an answer
 PATIENT = 60  # s
+CALLS = 100000
 
 
 class Ledgers(Applications):
@@ -189,6 +194,26 @@ def test_p2_nothing_lost_nothing_twice(network, what):
     for writer in writers:
         assert writer.answered > KILLS
         assert found[writer.name] == list(range(1, writer.sent + 1))
+
+
+def test_p2_a_proxy_that_ends_while_it_is_called(tmp_path):
+    """Is one that is not there, at whatever moment; it may be called again."""
+    library = ctypes.CDLL(str(BUILD / "libbaton.so"))
+    path, listener = str(tmp_path / "socket"), ctypes.c_void_p()
+
+    def come_and_go():
+        while True:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+                s.bind(path)
+                s.listen()
+            os.unlink(path)
+    proxy = multiprocessing.get_context("fork").Process(target=come_and_go)
+    proxy.start()
+    found = {library.baton_listen(ctypes.byref(listener), path.encode())
+             for _ in range(CALLS)}
+    proxy.kill()
+    proxy.join()
+    assert found <= {-errno.ENOENT, -errno.ECONNREFUSED}
 
 
 def test_p2_commits_before_it_is_done(network):

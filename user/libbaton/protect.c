@@ -50,6 +50,12 @@ static int say(const struct control *c,
 
 /* --- the listener --------------------------------------------------------- */
 
+/* Of a proxy that ends before it has answered, there is none. */
+static int refused(int err)
+{
+	return err == EPIPE || err == ECONNRESET ? -ECONNREFUSED : -err;
+}
+
 static int greet(int s)
 {
 	struct baton_application_message m = {
@@ -59,10 +65,10 @@ static int greet(int s)
 	ssize_t n;
 
 	if (send(s, &m, sizeof(m), MSG_NOSIGNAL) < 0)
-		return errno == EPIPE ? -ECONNREFUSED : -errno;
+		return refused(errno);
 	n = recv(s, &m, sizeof(m), 0);
 	if (n < 0)
-		return errno == ECONNRESET ? -ECONNREFUSED : -errno;
+		return refused(errno);
 	if (!n) /* it was about to end */
 		return -ECONNREFUSED;
 	if (n != sizeof(m) || m.kind != BATON_APPLICATION_HELLO ||
