@@ -2,9 +2,11 @@
 """Rows P5, P7, K6: takeovers of which a part fails, ends that die, hosts that
 both die. Whoever cannot go on is told so, and counted; the others go on."""
 
+import contextlib
 import os
 import random
 import re
+import signal
 import socket
 import time
 from pathlib import Path
@@ -13,7 +15,8 @@ import pytest
 
 from harness.lab import PATIENCE, Lab, wait_until
 
-from crowd import KINDS, Crowd
+from crowd import KINDS, Crowd, acked
+from demo_proxy_faults import OUT, QUEUES
 from network import CLIENT, vip
 from origin import reset_at_close
 from proxies import ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream
@@ -214,6 +217,46 @@ def test_p5_to_and_fro(network, cut):
     for name in ("a", "b"):
         report = network.report(name)
         assert report["unproven"] == 0 and report["proven"] > 0
+
+
+def waiting(network, name, queue):
+    """Packets that wait in a host's kernel for its proxy's word."""
+    table = network.hosts[name].ns.run("cat", QUEUES).stdout
+    rows = [line.split() for line in table.splitlines()]
+    return {int(row[0]): int(row[2]) for row in rows}[queue]
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """It does not run, as if the machine had too much else to do."""
+    process.popen.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.popen.send_signal(signal.SIGCONT)
+
+
+def test_k6_words_of_an_earlier_time(network):
+    """A proxy that learns at once that another host has played the owner, and that
+    it plays it again, has said nothing yet of what its kernel got before: nobody
+    else has that, so what the kernel says of it is not told now either."""
+    network.start_proxies()
+    a = network.hosts["a"].ns
+    s, = streams(network, 1)
+    network.expect("b", "a")
+    with stopped(network.proxies["a"]):
+        network.move("b")
+        network.proxies["b"].wait_output("web4: the last of them")
+        # a's kernel is given what its proxy does not know of
+        a.run("iptables-legacy", "-D", "INPUT", "-j", "BATON-PROXY-IN")
+        network.move("a")
+        before = acked(s.socket)
+        s.socket.sendall(b"echo 1\n")
+        wait_until(lambda: waiting(network, "a", OUT), "it acknowledges that")
+        a.run("iptables-legacy", "-A", "INPUT", "-j", "BATON-PROXY-IN")
+        assert acked(s.socket) == before
+    s.socket.settimeout(PATIENCE)
+    assert s.socket.recv(100) == b"echo 1\n"
 
 
 # --- takeovers of which a part fails ------------------------------------------

@@ -296,6 +296,11 @@ static void on_in(void *arg, struct queued *q)
 		drain(p);
 }
 
+void active_prepare(struct proxy *p)
+{
+	queue_read(&p->out, on_out, p, QUEUE_LONGEST);
+}
+
 void active_begin(struct service *s)
 {
 	struct proxy *p = s->proxy;

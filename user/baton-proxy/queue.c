@@ -16,7 +16,6 @@
 
 #define BUFFER (QUEUE_WHOLE + 4096)
 #define RECEIVE_BUFFER (64 << 20)
-#define LONGEST 65536 /* packets in the kernel's queue */
 
 int queue_fd(const struct queue *q)
 {
@@ -61,7 +60,7 @@ static int configure(struct queue *q, uint32_t range)
 		return err;
 	n = message(q, buffer, NFQNL_MSG_CONFIG);
 	mnl_attr_put(n, NFQA_CFG_PARAMS, sizeof(params), &params);
-	mnl_attr_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(LONGEST));
+	mnl_attr_put_u32(n, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LONGEST));
 	mnl_attr_put_u32(n, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
 	mnl_attr_put_u32(n, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
 	return netlink_ask(q->socket, n);

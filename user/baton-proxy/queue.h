@@ -28,6 +28,7 @@ struct queue {
 
 #define QUEUE_WHOLE 0xffff /* a packet: many of them, joined by GRO */
 #define QUEUE_HEADERS 256 /* and options, more than there can be in TCP's */
+#define QUEUE_LONGEST 65536 /* packets that the kernel holds, at most */
 
 /* Bind queue `number`, to read at most `range` bytes of each packet. 0 or a
  * negative errno, with `why` filled. */

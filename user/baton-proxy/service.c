@@ -356,6 +356,7 @@ void service_begin(struct service *s)
 {
 	if (!s->fresh)
 		return;
+	active_prepare(s->proxy);
 	s->fresh = false;
 	takeover_prepare(s);
 	guard_service(s); /* before anything is said */
@@ -383,6 +384,8 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 			   s->config->name, s->config->owner, epoch);
 		abandon(s);
 	}
+	if (s->role != BATON_LINK_ROLE_OWNER && plays)
+		active_prepare(p);
 	s->role = role;
 	s->epoch = epoch;
 	err = p->link ? link_owner(p->link, s->tag, role, epoch) : 0;
