@@ -133,11 +133,18 @@ static int grow(struct waiting_list *l)
 	return 0;
 }
 
-static int append(struct waiting_list *l, const struct waiting *w)
+/* Behind those that wait for the same or for less: seldom before others, as what
+ * the standby is told last is what most of them wait for. */
+static int enqueue(struct waiting_list *l, const struct waiting *w)
 {
+	uint32_t i = l->nr;
+
 	if (l->nr == l->size && grow(l))
 		return -ENOMEM;
-	*at(l, l->nr++) = *w;
+	l->nr++;
+	for (; i && at(l, i - 1)->sequence > w->sequence; i--)
+		*at(l, i) = *at(l, i - 1);
+	*at(l, i) = *w;
 	return 0;
 }
 
@@ -148,7 +155,7 @@ int waiting_add(struct waiting_list *l, const struct queued *one,
 	struct waiting w = {
 		.may_go = may_go, .sequence = sequence, .of = of, .group = group
 	};
-	int err = copy(&w.one, one) ?: append(l, &w);
+	int err = copy(&w.one, one) ?: enqueue(l, &w);
 
 	if (err)
 		free(w.one.packet);
@@ -194,7 +201,7 @@ void waiting_resume(struct waiting_list *l, const void *of, uint64_t sequence)
 		if (w->of != of)
 			continue;
 		w->sequence = sequence;
-		if (append(l, w))
+		if (enqueue(l, w))
 			break; /* it stays aside, and goes with the gate */
 		w->settled = true;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Packets that the kernel holds until they may leave. In line are those that wait
- * for the standby, in the order of what it is told; aside are those that may not
+ * for the standby, in the order of what it is told (one that was queued later may
+ * need less of it, and does not wait for the others); aside are those that may not
  * leave whatever it says, as the gate is closed: the switch still counts on a host
  * that has not stored what they tell (claims.h). Pure: what becomes of a packet
  * is its owner's to do.
@@ -34,7 +35,7 @@ struct waiting {
 };
 
 struct waiting_list {
-	/* in line: ordered by sequence, and by id */
+	/* in line: ordered by sequence, then as they came */
 	struct waiting *ring;
 	uint32_t head, nr, size; /* size: 0 or a power of two */
 	/* aside, in any order */

@@ -93,6 +93,24 @@ static void by_sequence(void **state)
 	assert_fates(">>>>>");
 }
 
+/* One that needs less than those that have come before does not wait for them; of
+ * two that need the same the order remains. */
+static void not_behind_what_needs_more(void **state)
+{
+	(void)state;
+	add(0, 12, true, 0);
+	add(1, 14, true, 0);
+	add(2, 11, true, 1);
+	add(3, 12, true, 1);
+	waiting_release(&l, 11);
+	assert_fates("-->-");
+	assert_int_equal(l.ring[l.head & (l.size - 1)].one.id, 0);
+	waiting_release(&l, 12);
+	assert_fates(">->>");
+	waiting_release(&l, 14);
+	assert_fates(">>>>");
+}
+
 static void who_has_no_standby(void **state)
 {
 	(void)state;
@@ -209,10 +227,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(by_sequence),	       T(who_has_no_standby),
-		T(the_gate_is_closed), T(who_else_is_waited_for),
-		T(another_standby),    T(another_owner),
-		T(there_is_no_room),   T(without_a_gate),
+		T(by_sequence),
+		T(not_behind_what_needs_more),
+		T(who_has_no_standby),
+		T(the_gate_is_closed),
+		T(who_else_is_waited_for),
+		T(another_standby),
+		T(another_owner),
+		T(there_is_no_room),
+		T(without_a_gate),
 #undef T
 	};
 
