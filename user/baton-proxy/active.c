@@ -381,6 +381,8 @@ static void let_out(struct proxy *p, struct service *service, struct side *side,
 {
 	struct conn *c = side_conn(side);
 	bool fin = s->flags & SEGMENT_FIN;
+	/* what follows a FIN does not overtake it */
+	bool ends = fin || side_other(side)->track.end_in;
 
 	if ((c->synced ? side->news <= p->acked : may_go(service)) &&
 	    claims_gate(service, c->synced))
@@ -390,7 +392,7 @@ static void let_out(struct proxy *p, struct service *service, struct side *side,
 		queue_accept(&p->out, q);
 	else
 		leave_after(p, service, c, q, c->synced,
-			    fin ? c->told : side->news);
+			    ends ? c->told : side->news);
 }
 
 static void take_out(struct proxy *p, struct service *service,
