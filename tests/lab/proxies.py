@@ -10,8 +10,10 @@ that clients reach through them:
 The proxies' link has a cable of its own (with more than two hosts: a bridge).
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import random
 import signal
 import socket
@@ -265,6 +267,22 @@ class Proxies(Network):
 
     def client_socket(self, family=4):
         return self.connection(family, 10, PORT)
+
+
+def stop(process):
+    """It does not run any more when this returns."""
+    process.popen.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """As if the machine had too much else to do."""
+    stop(process)
+    try:
+        yield
+    finally:
+        process.popen.send_signal(signal.SIGCONT)
 
 
 # --- ways to take the owner's host away -----------------------------------------

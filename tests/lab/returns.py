@@ -9,7 +9,7 @@ import time
 from harness.lab import wait_until
 
 from crowd import assert_went_on, both_families
-from proxies import OWNER
+from proxies import OWNER, stop
 
 
 def cycles(usual):
@@ -34,11 +34,10 @@ def is_alone(network):
 def strike(network):
     """Kill the home's proxy, unless it is alone; whether it was killed. It is
     stopped first, so that this does not change meanwhile."""
-    proxy = network.proxies["a"].popen
-    proxy.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, proxy.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    proxy = network.proxies["a"]
+    stop(proxy)
     if is_alone(network):
-        proxy.send_signal(signal.SIGCONT)
+        proxy.popen.send_signal(signal.SIGCONT)
         return False
     network.kill("a")
     return True

@@ -2,11 +2,9 @@
 """Rows P5, P7, K6: takeovers of which a part fails, ends that die, hosts that
 both die. Whoever cannot go on is told so, and counted; the others go on."""
 
-import contextlib
 import os
 import random
 import re
-import signal
 import socket
 import time
 from pathlib import Path
@@ -19,7 +17,7 @@ from crowd import KINDS, Crowd, acked
 from demo_proxy_faults import OUT, QUEUES
 from network import CLIENT, vip
 from origin import reset_at_close
-from proxies import ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream
+from proxies import ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream, stopped
 
 TCP_REPAIR = 19
 TIMEOUT = 2  # s: takeover-timeout
@@ -226,21 +224,12 @@ def waiting(network, name, queue):
     return {int(row[0]): int(row[2]) for row in rows}[queue]
 
 
-@contextlib.contextmanager
-def stopped(process):
-    """It does not run, as if the machine had too much else to do."""
-    process.popen.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.popen.send_signal(signal.SIGCONT)
-
-
-def test_k6_words_of_an_earlier_time(network):
+@pytest.mark.parametrize("policy", ["stored", "relayed"])
+def test_k6_words_of_an_earlier_time(network, policy):
     """A proxy that learns at once that another host has played the owner, and that
     it plays it again, has said nothing yet of what its kernel got before: nobody
     else has that, so what the kernel says of it is not told now either."""
-    network.start_proxies()
+    network.start_proxies(policy=policy)
     a = network.hosts["a"].ns
     s, = streams(network, 1)
     network.expect("b", "a")

@@ -16,6 +16,7 @@ from harness.lab import Lab, wait_until
 from application import SERVED, Application, Applications, Refused, patient
 from crowd import acked, retransmitted
 from network import vip
+from proxies import stopped
 
 OUTPUT_MAX = 8 << 20  # BATON_OUTPUT_MAX
 
@@ -243,6 +244,40 @@ def test_k6_application_of_the_next_host(network, family):
         with pytest.raises(Refused):  # its proxy is dead
             first.accept()
         c.abort()
+
+
+@pytest.mark.parametrize("word", ["end", "abort", "committed"])
+def test_k6_back_at_once(network, word):
+    """The owner has been away and back before its first host's proxy knows of
+    either. The application there still has the connection as it was; what it says
+    of that is nothing to the one that it has now."""
+    network.start_proxies()
+    application = Application(network.path("a"))
+    with network.connect_to() as s:
+        s.sendall(b"one two")
+        c = application.accept()
+        c.read(7)
+        c.write(b"1 2")
+        c.committed(3, 1)
+        assert s.recv(10) == b"1"
+        with stopped(network.proxies["a"]):
+            network.move("b")
+            network.proxies["b"].wait_output("app4: the last of them")
+            network.move("a")
+        again = application.accept()
+        assert again.id == c.id and again.epoch > c.epoch
+        assert c.readable() and c.gone()
+        if word == "committed":
+            c.committed(2, 1)
+        else:
+            getattr(c, word)()
+        assert (again.input, again.output) == (3, 1)
+        assert again.read(4) == b" two"
+        again.write(b" II")
+        again.committed(7, 4)
+        assert s.recv(10) == b" II"
+        again.end()
+        assert s.recv(10) == b""
 
 
 def test_k6_ended_before_its_host(network):

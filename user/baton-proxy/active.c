@@ -296,17 +296,13 @@ static void on_in(void *arg, struct queued *q)
 		drain(p);
 }
 
-void active_prepare(struct proxy *p)
-{
-	queue_read(&p->out, on_out, p, QUEUE_LONGEST);
-}
-
 void active_begin(struct service *s)
 {
 	struct proxy *p = s->proxy;
 	uint32_t kept = 0;
 
-	drain(p); /* questions to all ends */
+	/* questions to all ends, behind all that is of an earlier time */
+	queue_read(&p->out, on_out, p, QUEUE_LONGEST);
 	for (uint32_t i = 0; i < p->nr_early; i++) {
 		struct early *e = &p->early[i];
 
@@ -422,6 +418,16 @@ static bool is_nobodys(struct side *side, const struct segment *s)
 	return takeover_lacks(side) && s->flags & (SEGMENT_FIN | SEGMENT_RST);
 }
 
+/*
+ * A kernel is given nothing that the replica does not know, so it acknowledges no
+ * more; but a socket of an earlier time may have had more than the owners since.
+ */
+static bool is_stale(const struct side *side, const struct segment *s)
+{
+	return s->flags & SEGMENT_ACK && side->track.opened_in &&
+	       seq_before(track_next_in(&side->track), s->ack);
+}
+
 static void on_out(void *arg, struct queued *q)
 {
 	struct proxy *p = arg;
@@ -439,6 +445,9 @@ static void on_out(void *arg, struct queued *q)
 		       : active_service(p, &s.tuple, &which);
 	if (service && (!plays(service) || (side && is_nobodys(side, &s)))) {
 		p->count.silenced++;
+		queue_drop(&p->out, q->id);
+	} else if (side && is_stale(side, &s)) {
+		p->count.stale++;
 		queue_drop(&p->out, q->id);
 	} else if (side) {
 		take_out(p, service, side, &s, q);

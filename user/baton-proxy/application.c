@@ -403,7 +403,6 @@ int application_add(struct service *s, struct conn *c)
 		return -ENOMEM;
 	o->released = cut.output;
 	o->resumed = c->taken_over;
-	free(c->output);
 	c->output = o;
 	o->left = cut.end;
 	r->end[SERVER].held = true;

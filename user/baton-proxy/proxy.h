@@ -87,6 +87,7 @@ struct service {
 	X(ahead, "acknowledgements of what only the owner before had sent")    \
 	X(further, "ends that had more than was known when taken over")        \
 	X(silenced, "packets of connections that another host plays")          \
+	X(stale, "acknowledgements of what only an earlier time had")          \
 	X(no_memory, "connections unprotected for lack of memory")             \
 	X(no_room, "packets dropped for lack of room")                         \
 	X(messages, "messages to the standby")                                 \
@@ -171,13 +172,6 @@ struct proxy {
 
 /* --- active.c --- */
 int active_open(struct proxy *p, char *why, size_t size);
-/*
- * This host is about to play a service, which has no sockets here yet. What waits
- * to be looked at on its way out is of a time before: sockets that the host had then
- * may have had more than the owners since, and had not told anybody yet. It is not
- * to be heard as what this host says from now on.
- */
-void active_prepare(struct proxy *p);
 /* This host plays the service now: what came early is looked at. */
 void active_begin(struct service *s);
 /* Nothing may wait for the switch's word for long. */

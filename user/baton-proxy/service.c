@@ -343,6 +343,10 @@ static void abandon(struct service *s)
 		else
 			forget_sockets(p, c);
 		c->relay = NULL;
+		/* of what was said in this time nothing holds if it comes back */
+		application_forget(s, c);
+		free(c->clamp);
+		c->clamp = NULL;
 		c->synced = false;
 		c->touched = now;
 	}
@@ -356,7 +360,6 @@ void service_begin(struct service *s)
 {
 	if (!s->fresh)
 		return;
-	active_prepare(s->proxy);
 	s->fresh = false;
 	takeover_prepare(s);
 	guard_service(s); /* before anything is said */
@@ -384,8 +387,6 @@ void service_role(struct service *s, uint32_t epoch, bool plays)
 			   s->config->name, s->config->owner, epoch);
 		abandon(s);
 	}
-	if (s->role != BATON_LINK_ROLE_OWNER && plays)
-		active_prepare(p);
 	s->role = role;
 	s->epoch = epoch;
 	err = p->link ? link_owner(p->link, s->tag, role, epoch) : 0;
