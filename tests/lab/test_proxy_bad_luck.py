@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab import PATIENCE, Lab, wait_until
+from harness.lab import PATIENCE, Failed, Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
 from demo_proxy_faults import OUT, QUEUES
@@ -244,6 +244,31 @@ def test_k6_words_of_an_earlier_time(network, policy):
         wait_until(lambda: waiting(network, "a", OUT), "it acknowledges that")
         a.run("iptables-legacy", "-A", "INPUT", "-j", "BATON-PROXY-IN")
         assert acked(s.socket) == before
+    s.socket.settimeout(PATIENCE)
+    assert s.socket.recv(100) == b"echo 1\n"
+
+
+def test_k6_back_with_what_nobody_else_has(network):
+    """The owner returns at once, and its standby, which has played it between, does
+    not have the newest: it is not told before that has stored it."""
+    network.start_proxies(**{"on-standby-loss": "stall"})
+    s, = streams(network, 1)
+    link = network.hosts["b"].ns
+    mute = "OUTPUT", "-p", "tcp", "--dport", str(PORT), "-j", "DROP"
+    before = acked(s.socket)
+    link.ip("link", "set", "r0", "down")
+    s.socket.sendall(b"echo 1\n")
+    wait_until(lambda: network.show_proxy("a", "connection", "show")[0]
+               ["in_bytes"] == 2 * len(b"echo 1\n"), "a has it")
+    network.client.run("iptables-legacy", "-A", *mute)
+    network.move("b")
+    network.proxies["a"].wait_output("web4: owner role-a is another host's")
+    network.move("a")
+    network.proxies["a"].wait_output("web4: taking over 1 connections")
+    with pytest.raises(Failed):
+        wait_until(lambda: acked(s.socket) > before, "it is told", timeout=1)
+    network.client.run("iptables-legacy", "-D", *mute)
+    link.ip("link", "set", "r0", "up")
     s.socket.settimeout(PATIENCE)
     assert s.socket.recv(100) == b"echo 1\n"
 

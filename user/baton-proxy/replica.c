@@ -331,6 +331,7 @@ void replica_inherit(struct conn *c)
 			t->reach = reach;
 		replica_assure(&c->side[i]);
 	}
+	c->released = c->side[SERVER].track.acked;
 }
 
 void replica_doubt(struct conn *c)

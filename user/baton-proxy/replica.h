@@ -40,6 +40,8 @@ struct conn {
 	 */
 	bool local;
 	bool taken_over;
+	bool played; /* here, in an epoch that is over, and since then no other
+		      * host has told what it has of it */
 	uint64_t released; /* local: input that is done, and the standby knows */
 	bool synced; /* the standby knows it */
 	bool stale; /* at a standby: of before the snapshot that is coming */
@@ -176,8 +178,8 @@ int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
  */
 void replica_inherit(struct conn *c);
 
-/* Others may not have what came from the owner before, so nothing of it is told
- * again before they have. */
+/* Others may not have all that is known here, so nothing of it is told again
+ * before they have. */
 void replica_doubt(struct conn *c);
 
 /* Does a segment that leaves say that more has arrived than it may? */

@@ -348,6 +348,7 @@ static void abandon(struct service *s)
 		free(c->clamp);
 		c->clamp = NULL;
 		c->synced = false;
+		c->played = true;
 		c->touched = now;
 	}
 	waiting_disown(&p->out.waiting, s);

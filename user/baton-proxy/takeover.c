@@ -341,8 +341,9 @@ void takeover_prepare(struct service *s)
 		if (c->takeover || c->relay)
 			continue;
 		replica_inherit(c);
-		if (s->claims && s->proxy->config->nr_peers > 1)
-			replica_doubt(c); /* of a pair, both have had it */
+		/* of a pair the other one has had what came from it */
+		if (c->played || (s->claims && s->proxy->config->nr_peers > 1))
+			replica_doubt(c);
 	}
 }
 
