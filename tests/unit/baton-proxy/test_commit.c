@@ -194,6 +194,21 @@ static void test_limit_is_what_is_released(void **state)
 	assert_int_equal(replica_limit(c).ack, client->seq_in + 12);
 }
 
+/* Nobody releases what an owner had committed when it lost the connection, which
+ * has come back: it is the newest state that there is. */
+static void test_what_comes_back_is_released(void **state)
+{
+	(void)state;
+	arrive((const uint8_t *)"input", 5, SEGMENT_ACK);
+	assert_int_equal(commit(4, 0, false, NULL), 0);
+	c->released = 0;
+	assert_int_equal(replica_limit(c).ack,
+			 c->side[CLIENT].track.seq_in + 1);
+	replica_inherit(c);
+	assert_int_equal(replica_limit(c).ack,
+			 c->side[CLIENT].track.seq_in + 1 + 4);
+}
+
 static void test_end_of_both(void **state)
 {
 	(void)state;
@@ -340,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(cut),
 		T(limit_is_what_is_released),
+		T(what_comes_back_is_released),
 		T(end_of_both),
 		T(not_over_with_input_left),
 		T(what_cannot_be),
