@@ -14,8 +14,10 @@ from network import vip
 from origin import stream
 from proxies import ORIGIN, PORT, SOURCE, Proxies, Stream, killed
 
-SIZE = 16 << 20
-GAP = SIZE // 4 * 3  # the windows have grown until then
+SIZE = 24 << 20
+# The windows have grown until then; and behind it there is more than can be on
+# its way (4 MiB, the proxy's buffer), or all that is needed may be there already.
+GAP = SIZE // 3 * 2
 AHEAD = 96 << 10  # bytes that arrive behind the gap, at least
 STALL = 2  # s: for what must not happen
 MOVES = 12
