@@ -11,10 +11,9 @@ from demo_faults import Freezer, set_up, set_xdp
 from demo_udp import now
 from harness import bpf
 from harness.lab import BPFTOOL, BUILD, run, wait_until
+from proxies import kept_back
 
 DEVICES = "h0", "r0"  # to the switch, and to the other proxy
-QUEUES = "/proc/net/netfilter/nfnetlink_queue"
-OUT = 7793  # the proxy's queue of what leaves
 
 
 class Fault:
@@ -95,12 +94,6 @@ class HostFreeze(Fault):
                                            DEVICES[0]).stdout)
         return bpf.Program.by_id(link["xdp"]["prog"]["id"])
 
-    def _kept_back(self):
-        """Packets on their way out that wait for its proxy, now."""
-        rows = self.host.ns.run("cat", QUEUES).stdout.splitlines()
-        row, = [r.split() for r in rows if int(r.split()[0]) == OUT]
-        return int(row[2])
-
     def repair(self):
         """As if nothing had been. Its kernel wakes first. What that has to
         say waits since the proxy does not read its queue."""
@@ -109,7 +102,8 @@ class HostFreeze(Fault):
         for device in DEVICES:
             self.host.ns.run("tc", "qdisc", "del", "dev", device, "root")
         self.kept_back = wait_until(
-            self._kept_back, "packets of the old host that wait for its proxy")
+            lambda: kept_back(self.host),
+            "packets of the old host that wait for its proxy")
         self.freezer.remove()
         self.own.close()
 

@@ -34,6 +34,8 @@ OWNER = "role-a"
 APPLICATION = "proxy"
 LIMIT_MS = 500  # of its heartbeat: the machine may be busy; deaths are seen at once
 PAUSE = 0.1  # s, at most, before the next kill
+QUEUES = "/proc/net/netfilter/nfnetlink_queue"
+OUT = 7793  # the proxy's queue of what leaves
 
 
 def beside(host):
@@ -273,6 +275,13 @@ def stop(process):
     """It does not run any more when this returns."""
     process.popen.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+
+def kept_back(host):
+    """Packets on their way out of it that wait for its proxy, now."""
+    rows = host.ns.run("cat", QUEUES).stdout.splitlines()
+    row, = [r.split() for r in rows if int(r.split()[0]) == OUT]
+    return int(row[2])
 
 
 @contextlib.contextmanager

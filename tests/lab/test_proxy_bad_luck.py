@@ -14,10 +14,10 @@ import pytest
 from harness.lab import PATIENCE, Failed, Lab, wait_until
 
 from crowd import KINDS, Crowd, acked
-from demo_proxy_faults import OUT, QUEUES
 from network import CLIENT, vip
 from origin import reset_at_close
-from proxies import ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream, stopped
+from proxies import (ORIGIN, OWNER, PORT, SOURCE, Proxies, Stream, kept_back,
+                     stopped)
 
 TCP_REPAIR = 19
 TIMEOUT = 2  # s: takeover-timeout
@@ -217,32 +217,24 @@ def test_p5_to_and_fro(network, cut):
         assert report["unproven"] == 0 and report["proven"] > 0
 
 
-def waiting(network, name, queue):
-    """Packets that wait in a host's kernel for its proxy's word."""
-    table = network.hosts[name].ns.run("cat", QUEUES).stdout
-    rows = [line.split() for line in table.splitlines()]
-    return {int(row[0]): int(row[2]) for row in rows}[queue]
-
-
 @pytest.mark.parametrize("policy", ["stored", "relayed"])
 def test_k6_words_of_an_earlier_time(network, policy):
     """A proxy that learns at once that another host has played the owner, and that
     it plays it again, has said nothing yet of what its kernel got before: nobody
     else has that, so what the kernel says of it is not told now either."""
     network.start_proxies(policy=policy)
-    a = network.hosts["a"].ns
+    host = network.hosts["a"]
     s, = streams(network, 1)
-    network.expect("b", "a")
     with stopped(network.proxies["a"]):
         network.move("b")
         network.proxies["b"].wait_output("web4: the last of them")
         # a's kernel is given what its proxy does not know of
-        a.run("iptables-legacy", "-D", "INPUT", "-j", "BATON-PROXY-IN")
+        host.ns.run("iptables-legacy", "-D", "INPUT", "-j", "BATON-PROXY-IN")
         network.move("a")
         before = acked(s.socket)
         s.socket.sendall(b"echo 1\n")
-        wait_until(lambda: waiting(network, "a", OUT), "it acknowledges that")
-        a.run("iptables-legacy", "-A", "INPUT", "-j", "BATON-PROXY-IN")
+        wait_until(lambda: kept_back(host), "it acknowledges that")
+        host.ns.run("iptables-legacy", "-A", "INPUT", "-j", "BATON-PROXY-IN")
         assert acked(s.socket) == before
     s.socket.settimeout(PATIENCE)
     assert s.socket.recv(100) == b"echo 1\n"

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What baton-proxy tells people, and moving its connections on purpose."""
 
-import signal
-
 import pytest
 
 from harness.lab import Control, Lab, wait_until
 
 from crowd import KINDS, Crowd, assert_went_on
-from proxies import OWNER, Proxies, Stream
+from proxies import OWNER, Proxies, Stream, stopped
 from test_control_doc import compare, described
 
 SECTION = "## The control socket of baton-proxy"
@@ -81,13 +79,13 @@ def test_p2_standby_that_is_behind(network):
     s.echo(1)
     wait_until(lambda: not only_connection(network)["behind_bytes"],
                "the standby has all of it")
-    network.proxies["b"].popen.send_signal(signal.SIGSTOP)
-    s.echo(2)
-    c = only_connection(network)
-    # the question and its answer
-    assert (c["lost_now"], c["lost_bytes"]) == ("some", 2 * len(b"echo 2\n"))
-    assert c["behind_bytes"] == c["lost_bytes"]
-    network.proxies["b"].popen.send_signal(signal.SIGCONT)
+    with stopped(network.proxies["b"]):
+        s.echo(2)
+        c = only_connection(network)
+        # the question and its answer
+        assert (c["lost_now"], c["lost_bytes"]) == \
+            ("some", 2 * len(b"echo 2\n"))
+        assert c["behind_bytes"] == c["lost_bytes"]
     wait_until(lambda: only_connection(network)["lost_now"] == "nothing",
                "the standby has caught up")
 

@@ -8,7 +8,6 @@ itself by way of a switch:
 """
 
 import json
-import signal
 import socket
 
 import pytest
@@ -17,7 +16,8 @@ from harness.lab import BUILD, PATIENCE, Lab, wait_until
 
 from crowd import acked, assert_went_on, both_families
 from network import FAMILY, near
-from proxies import FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed
+from proxies import (FAULTS, ORIGIN, OWNER, PORT, Proxies, Stream, killed,
+                     stop)
 
 SERVER = {4: "203.0.113.2", 6: "2001:db8:300::2"}
 GATEWAY = {4: "203.0.113.1", 6: "2001:db8:300::1"}
@@ -185,7 +185,7 @@ def last_words(network, s):
     """The kernel of the old owner's host says FIN to the server, as the client,
     after the owner has moved; nothing keeps it from that but the switch."""
     s.echo(1)
-    network.proxies["a"].popen.send_signal(signal.SIGSTOP)
+    stop(network.proxies["a"])
     network.move("b")
     network.proxies["b"].wait_output("the last of them")
     host = network.hosts["a"].ns
