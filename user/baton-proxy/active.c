@@ -301,8 +301,9 @@ void active_begin(struct service *s)
 	struct proxy *p = s->proxy;
 	uint32_t kept = 0;
 
-	/* questions to all ends, behind all that is of an earlier time */
-	queue_read(&p->out, on_out, p, QUEUE_LONGEST);
+	/* the questions, behind all that is of an earlier time: that was looked at
+	 * when there is an answer, and so a socket */
+	drain(p);
 	for (uint32_t i = 0; i < p->nr_early; i++) {
 		struct early *e = &p->early[i];
 
@@ -377,8 +378,6 @@ static void let_out(struct proxy *p, struct service *service, struct side *side,
 {
 	struct conn *c = side_conn(side);
 	bool fin = s->flags & SEGMENT_FIN;
-	/* what follows a FIN does not overtake it */
-	bool ends = fin || side_other(side)->track.end_in;
 
 	if ((c->synced ? side->news <= p->acked : may_go(service)) &&
 	    claims_gate(service, c->synced))
@@ -388,7 +387,7 @@ static void let_out(struct proxy *p, struct service *service, struct side *side,
 		queue_accept(&p->out, q);
 	else
 		leave_after(p, service, c, q, c->synced,
-			    ends ? c->told : side->news);
+			    fin ? c->told : side->news);
 }
 
 static void take_out(struct proxy *p, struct service *service,

@@ -334,6 +334,14 @@ void replica_inherit(struct conn *c)
 	c->released = c->side[SERVER].track.acked;
 }
 
+void replica_hand_over(struct conn *c)
+{
+	free(c->clamp);
+	c->clamp = NULL;
+	c->synced = false;
+	c->played = true;
+}
+
 void replica_doubt(struct conn *c)
 {
 	for (int i = 0; i < NR_SIDES; i++)

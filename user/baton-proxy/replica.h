@@ -178,6 +178,12 @@ int replica_commit(struct conn *c, const struct cut *cut, const uint8_t *bytes,
  */
 void replica_inherit(struct conn *c);
 
+/*
+ * It is another host's from now on. If it comes back, nothing holds of what this
+ * host has told its client and its standby meanwhile.
+ */
+void replica_hand_over(struct conn *c);
+
 /* Others may not have all that is known here, so nothing of it is told again
  * before they have. */
 void replica_doubt(struct conn *c);

@@ -343,12 +343,8 @@ static void abandon(struct service *s)
 		else
 			forget_sockets(p, c);
 		c->relay = NULL;
-		/* of what was said in this time nothing holds if it comes back */
 		application_forget(s, c);
-		free(c->clamp);
-		c->clamp = NULL;
-		c->synced = false;
-		c->played = true;
+		replica_hand_over(c);
 		c->touched = now;
 	}
 	waiting_disown(&p->out.waiting, s);

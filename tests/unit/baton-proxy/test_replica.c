@@ -130,12 +130,28 @@ static void test_a_server_that_is_not_there(void **state)
 
 int main(void)
 {
+/* What the client was told of by this host's kernel, and with which timestamps, is
+ * no more than that kernel's: it would answer for another one (row P2). */
+static void test_nothing_said_outlives_a_move(void **state)
+{
+	(void)state;
+	conn->clamp = calloc(1, sizeof(*conn->clamp));
+	assert_non_null(conn->clamp);
+	conn->clamp->spoken = true;
+	conn->synced = true;
+	replica_hand_over(conn);
+	assert_null(conn->clamp);
+	assert_false(conn->synced);
+	assert_true(conn->played);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_not_sure_is_not_told),
 		TEST(test_what_tells_nothing),
 		TEST(test_how_far_an_end_can_be),
 		TEST(test_a_server_that_is_not_there),
+		TEST(test_nothing_said_outlives_a_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
