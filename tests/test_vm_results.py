@@ -18,9 +18,10 @@ ABOUT = {"kernel": "6.1.0-56", "version": "6.1.192-2", "date": "2026-11-24",
 APART = "tests/u.py::test_u[good]",
 
 
-def module(date="2026-11-21", of=0, **counts):
+def module(date="2026-11-21", of=0, release="6.1.0-56", **counts):
     """`of`: for a part."""
-    found = {"date": date, "cpu": "emulated", "counts": counts}
+    found = {"release": release, "date": date, "cpu": "emulated",
+             "counts": counts}
     return {**found, "of": of} if of != 0 else found
 
 
@@ -44,7 +45,8 @@ def test_a_run_becomes_results():
                            {"tests/a.py": 2, "tests/b.py": 3})
     assert (found["release"], found["version"]) == ("6.1.0-56", "6.1.192-2")
     assert found["modules"]["tests/a.py"] == {
-        "date": "2026-11-24", "cpu": "emulated", "seconds": 4,
+        "release": "6.1.0-56", "date": "2026-11-24", "cpu": "emulated",
+        "seconds": 4,
         "counts": {"passed": 2}}
     b = found["modules"]["tests/b.py"]
     assert results.whole(b) and b["counts"] == {"failed": 2, "skipped": 1}
@@ -87,16 +89,19 @@ def test_what_was_not_run_is_kept_with_its_date():
     assert old["modules"]["b"] == module(failed=1), "it was changed in place"
 
 
-def test_another_release_forgets():
-    old = kernel(a=module(passed=1))
-    new = kernel("6.1.0-57", b=module("2026-11-24", passed=1))
-    assert results.merge(old, new) == new
-    assert results.merge(old, kernel("6.1.0-57")) == old
-    assert results.merge(None, new) == new
-    assert results.merge(new, old) == new, "an older run of an older release"
-
-
 OLD, NEW = "2026-11-21", "2026-11-24"
+NEXT = "6.1.0-57"
+
+
+def test_another_release_does_not_forget():
+    old = kernel(a=module(passed=1), b=module(failed=1))
+    new = kernel(NEXT, "2", b=module(NEW, release=NEXT, passed=1))
+    both = kernel(NEXT, "2", a=module(passed=1),
+                  b=module(NEW, release=NEXT, passed=1))
+    assert results.merge(old, new) == both
+    assert results.merge(new, old) == both, "an older run is recorded later"
+    assert results.merge(old, kernel(NEXT, "2")) == old
+    assert results.merge(None, new) == new
 
 
 @pytest.mark.parametrize("new,old,takes", [
@@ -120,22 +125,29 @@ def test_what_replaces_what(new, old, takes):
 def test_least_known_first_then_oldest():
     known = {"a": module(NEW, passed=1), "b": module(OLD, passed=1),
              "c": module(NEW, of=9, passed=1), "d": module(OLD, failed=1)}
-    assert results.order("abcde", known) == ["c", "e", "b", "d", "a"]
+    assert results.order("abcde", known, "6.1.0-56") == [
+        "c", "e", "b", "d", "a"]
 
 
-def test_a_release_that_is_not_known_has_no_order():
+def test_another_release_before_what_is_old():
+    known = {"a": module(OLD, release=NEXT, passed=1),
+             "b": module(NEW, passed=1), "c": module(OLD, passed=1)}
+    assert results.order("abcd", known, NEXT) == ["d", "c", "b", "a"]
+
+
+def test_a_kernel_that_is_not_known():
     kept = {"6.1": kernel(a=module(passed=1))}
-    assert results.known(kept, "6.1", "6.1.0-56") == {"a": module(passed=1)}
-    assert results.known(kept, "6.1", "6.1.0-57") == {}
-    assert results.known(kept, "sid", "6.1.0-56") == {}
+    assert results.known(kept, "6.1") == {"a": module(passed=1)}
+    assert results.known(kept, "sid") == {}
 
 
 def test_the_neediest_kernel_first():
-    needs = [results.need("ab", known) for known in (
-        {}, {"a": module(passed=1)},
-        {"a": module(passed=1), "b": module(NEW, passed=1)},
-        {"a": module(NEW, passed=1), "b": module(NEW, passed=1)})]
-    assert needs == sorted(needs) and len(set(needs)) == 4
+    new = {"a": module(NEW, passed=1), "b": module(NEW, passed=1)}
+    needs = [results.need("ab", known, release) for known, release in (
+        ({}, "6.1.0-56"), ({"a": module(passed=1)}, "6.1.0-56"), (new, NEXT),
+        ({"a": module(passed=1), "b": module(NEW, passed=1)}, "6.1.0-56"),
+        (new, "6.1.0-56"))]
+    assert needs == sorted(needs) and len(set(needs)) == 5
 
 
 def test_machines_of_their_own_are_steps_in_the_same_order():
@@ -155,11 +167,13 @@ def test_kernels_share_the_time():
 
 def test_plan():
     known = {"a": {**module(passed=3), "seconds": 90}, "b": module(of=9, passed=1)}
-    text = "\n".join(results.plan(["c", "b", "a"], known))
+    text = "\n".join(results.plan(["c", "b", "a"], known, "6.1.0-56"))
     assert "c  no result" in text
     assert "b  2026-11-21: 1 passed of 9\n" in text
     assert "a  2026-11-21: 3 passed, 90 s" in text
     assert "1 of 3 took 1.5 minutes" in text
+    text = "\n".join(results.plan(["a"], known, NEXT))
+    assert "2026-11-21: 3 passed, 6.1.0-56, 90 s" in text
 
 
 def test_directories_are_their_files():
@@ -184,8 +198,8 @@ def test_page():
             "tests/a.py": {**module(OLD, passed=2), "figures": {"p": 7}},
             "tests/b.py": module(NEW, of=30, passed=12)}),
         "new": kernel("7", "2", **{
-            "tests/a.py": module(NEW, passed=2),
-            "tests/b.py": {**module(NEW, failed=1), "reasons": [
+            "tests/a.py": module(NEW, release="6", passed=2),
+            "tests/b.py": {**module(NEW, release="7", failed=1), "reasons": [
                 {"test": "tests/b.py::test_y", "outcome": "failed",
                  "reason": "1 != 2", "count": 1}]}})}
     text = page.text(known, ["tests/a.py", "tests/b.py"])
@@ -194,8 +208,8 @@ def test_page():
         f"| old | 6.1.0-56 | 1 | {OLD} to {NEW} | emulated | 1 of 2, 1 more in"
         " part | 14 passed |")
     assert found["new"] == (f"| new | 7 | 2 | {NEW} | emulated | "
-                            "whole (2 modules) | 1 failed, 2 passed |")
-    assert found["a.py"] == f"| a.py | 2 passed ({OLD}) | 2 passed |"
+                            "whole (2 modules); 1 of earlier releases | 1 failed, 2 passed |")
+    assert found["a.py"] == f"| a.py | 2 passed ({OLD}) | 2 passed (6) |"
     assert found["b.py"] == "| b.py | 12 passed of 30 | 1 failed |"
     assert found["p"] == "| p | 7 | - |"
     assert found["b.py::test_y"] == "| b.py::test_y | 1 | new | 1 != 2 |"

@@ -11,7 +11,8 @@ TEXT = """\
 Written by `make vm-matrix`, from [kernels.json](kernels.json): what the tests that depend on the kernel
 came to when they were last run, in virtual machines ([vm.md](vm.md)). Where CPUs were emulated, tests
 that assert times are skipped; `make test` has them on real ones. A result that is older than the newest
-on its kernel has its date. A `-` is a module that was not run on that kernel's release.
+on its kernel has its date, and one of an earlier release has that. A `-` is a module that was not run on
+that kernel.
 
 {kernels}
 
@@ -34,15 +35,18 @@ def short(test):
     return test.removeprefix("tests/")
 
 
-def coverage(modules, default):
+def coverage(modules, default, release):
     """How much of the default list has results; "whole" if all of it has."""
     there = [modules[m] for m in default if m in modules]
     whole = sum(map(results.whole, there))
     if whole == len(default):
-        return f"whole ({whole} modules)"
-    text = f"{whole} of {len(default)}"
+        text = f"whole ({whole} modules)"
+    else:
+        text = f"{whole} of {len(default)}"
     parts = len(there) - whole
-    return text + (f", {parts} more in part" if parts else "")
+    old = sum(m["release"] != release for m in there)
+    return text + (f", {parts} more in part" if parts else "") + (
+        f"; {old} of earlier releases" if old else "")
 
 
 def about(name, kernel, default):
@@ -53,16 +57,18 @@ def about(name, kernel, default):
                    for m in modules.values()})
     return (name, kernel["release"], kernel["version"],
             " to ".join(dict.fromkeys((dates[0], dates[-1]))),
-            ", ".join(cpus), coverage(modules, default), table.counted(counts))
+            ", ".join(cpus), coverage(modules, default, kernel["release"]),
+            table.counted(counts))
 
 
 def cell(kernel, module):
     result = kernel["modules"].get(module)
     if result is None:
         return "-"
-    date = result["date"]
-    return results.outcome(result) + (
-        f" ({date})" if date != results.newest(kernel) else "")
+    notes = [text for text, newest in (
+        (result["date"], results.newest(kernel)),
+        (result["release"], kernel["release"])) if text != newest]
+    return results.outcome(result) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def costs(known):

@@ -3,14 +3,17 @@
 
     {"6.1": {"release": "6.1.0-56-amd64", "version": "6.1.192-2",
              "modules": {"tests/packet/test_host.py": {
-                 "date": "2026-11-21", "cpu": "emulated", "seconds": 312,
+                 "release": "6.1.0-56-amd64", "date": "2026-11-21",
+                 "cpu": "emulated", "seconds": 312,
                  "counts": {"passed": 215, "failed": 1}, "of": 224,
                  "reasons": [{"test": "tests/...::test_x", "count": 1,
                               "outcome": "failed", "reason": "..."}],
                  "figures": {...}}}}}
 
-`of` is there when only a part of the module was run: how many tests it has, or
-null where that is not known. `seconds` is not there if nobody took the time.
+A kernel's `release` is the newest one that anything was run on, a module's is the
+one that it was run on. `of` is there when only a part of the module was run: how
+many tests it has, or null where that is not known. `seconds` is not there if nobody
+took the time.
 """
 
 import itertools
@@ -19,9 +22,10 @@ from collections import Counter
 from . import table
 
 
-def of_module(verdicts, tests, date, cpu):
+def of_module(verdicts, tests, about):
     """`tests`: how many the module has, None if that is not known."""
-    found = {"date": date, "cpu": cpu,
+    found = {"release": about["kernel"], "date": about["date"],
+             "cpu": about["cpu"],
              "seconds": round(sum(v.seconds for v in verdicts)),
              "counts": dict(Counter(v.outcome for v in verdicts))}
     if tests is None or len(verdicts) < tests:
@@ -54,8 +58,7 @@ def of_run(about, verdicts, collected, apart=()):
             return None
         return collected[name] - sum(table.module(t) == name for t in apart)
     return {"release": about["kernel"], "version": about["version"],
-            "modules": {name: of_module(found, tests(name), about["date"],
-                                        about["cpu"])
+            "modules": {name: of_module(found, tests(name), about)
                         for name, found in modules.items()}}
 
 
@@ -82,38 +85,44 @@ def merge(old, new):
     """A kernel, as it is known once a run is over."""
     if not new["modules"]:
         return old
-    if old is None or old["release"] != new["release"]:
-        return old if old and newest(new) < newest(old) else new
+    if old is None:
+        return new
     modules = dict(old["modules"])
     for name, result in new["modules"].items():
         if replaces(result, modules.get(name)):
             modules[name] = result
-    version = (old if newest(new) < newest(old) else new)["version"]
-    return {**old, "version": version, "modules": modules}
+    latest = old if newest(new) < newest(old) else new
+    return {"release": latest["release"], "version": latest["version"],
+            "modules": modules}
 
 
-def known(results, name, release):
-    """{module: result} of a kernel, as far as it is still the same."""
-    kernel = results.get(name)
-    return kernel["modules"] if kernel and kernel["release"] == release else {}
+def known(results, name):
+    """{module: result} of a kernel."""
+    return results.get(name, {"modules": {}})["modules"]
 
 
-def since(test, modules):
-    """The date from which on a module is known; "" if it is not, or only in
-    part."""
+UNKNOWN = False, ""
+
+
+def since(test, modules, release):
+    """How well a module is known: whether of this release, and from which date on;
+    UNKNOWN if it is not, or only in part."""
     result = modules.get(test) or modules.get(table.module(test))
-    return result["date"] if whole(result) else ""
+    if not whole(result):
+        return UNKNOWN
+    return result["release"] == release, result["date"]
 
 
-def order(tests, modules):
-    """What is least known first, then what is oldest."""
-    return sorted(tests, key=lambda t: since(t, modules))
+def order(tests, modules, release):
+    """What is least known first, then what is of another release, then what is
+    oldest."""
+    return sorted(tests, key=lambda t: since(t, modules, release))
 
 
-def need(tests, modules):
+def need(tests, modules, release):
     """A key that sorts kernels like order() sorts modules."""
-    dates = [since(t, modules) for t in tests]
-    return min(dates, default=""), -dates.count("")
+    dates = [since(t, modules, release) for t in tests]
+    return min(dates, default=UNKNOWN), -dates.count(UNKNOWN)
 
 
 def steps(tests, outside):
@@ -130,7 +139,7 @@ def share(minutes, passed, kernels):
     return max(0.0, (60 * minutes - passed) / kernels)
 
 
-def plan(tests, modules):
+def plan(tests, modules, release):
     """Lines: what will be run, and what is known of it."""
     width = max(map(len, tests), default=0)
     lines, took = [], []
@@ -140,6 +149,8 @@ def plan(tests, modules):
             said = "no result"
         else:
             said = f"{result['date']}: {outcome(result)}"
+            if result["release"] != release:
+                said += f", {result['release']}"
             if "seconds" in result:
                 took.append(result["seconds"])
                 said += f", {took[-1]} s"
