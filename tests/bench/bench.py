@@ -73,14 +73,13 @@ FIGURES = {
     "link_trip": ("us", statistics.median),
     **{name: ("", sum) for name in ("kills", "kill_resets", "kill_corrupt",
                                     "kill_hung", "ablation_failures")},
-    **{f"stall_after_detection_{part}_{kind}": ("ms", statistics.median)
-       for part in ("p50", "p99")
+    **{f"stall_{when}_{part}_{kind}": ("ms", statistics.median)
+       for when in ("after_detection", "at_rest") for part in ("p50", "p99")
        for kind in (*killing.KINDS, "upload_1", "upload_1000")},
     **{f"stall_{what}_{part}": ("ms", statistics.median)
        for part in ("p50", "p99")
-       for what in ("upload_1000_at_rest", *(
-           f"{what}_{blow}" for blow in killing.BLOWS
-           for what in ("detection", "in_all")))},
+       for what in (f"{what}_{blow}" for blow in killing.BLOWS
+                    for what in ("detection", "in_all"))},
     "stall_unrecorded_p50_rr": ("ms", statistics.median),
     "stall_unrecorded_p99_rr": ("ms", statistics.median),
     "takeover_1000": ("ms", statistics.median),
@@ -420,17 +419,19 @@ def group_kill(figures, rounds):
     these stand still, and of one with clients that do what they can."""
     wrong = []
     for kind in killing.KINDS:
-        times, failed = killing.stalls(kind, CONNECTIONS, STALL_KILLS)
+        times, rest, failed = killing.stalls(kind, CONNECTIONS, STALL_KILLS)
         wrong += failed
         percentiles(figures, f"stall_after_detection_{{}}_{kind}", times)
-    times, _ = killing.stalls("rr", CONNECTIONS, rounds, recorder=False)
+        percentiles(figures, f"stall_at_rest_{{}}_{kind}", rest)
+    times, _, _ = killing.stalls("rr", CONNECTIONS, rounds, recorder=False)
     percentiles(figures, "stall_unrecorded_{}_rr", times)
-    times, failed = killing.stalls("upload", 1, STALL_KILLS)
+    times, rest, failed = killing.stalls("upload", 1, STALL_KILLS)
     percentiles(figures, "stall_after_detection_{}_upload_1", times)
+    percentiles(figures, "stall_at_rest_{}_upload_1", rest)
     wrong += failed
     times, rest, failed = killing.stalls_of_many(MANY_KILLS)
     percentiles(figures, "stall_after_detection_{}_upload_1000", times)
-    percentiles(figures, "stall_upload_1000_at_rest_{}", rest)
+    percentiles(figures, "stall_at_rest_{}_upload_1000", rest)
     wrong += failed
     detected_kills(figures, wrong)
     wrong += killing.storm(STORM_KILLS)

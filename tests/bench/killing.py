@@ -19,7 +19,7 @@ from proxies import OWNER, Proxies  # noqa: E402
 MANY = 1000
 SLOW = 20000  # bytes a second of each of them
 SMALL = 3 << 16  # bytes of a transfer of theirs
-REST = 0.3  # s
+REST = 0.2  # s
 RATE = 2000000  # bytes a second of each connection
 
 
@@ -38,22 +38,35 @@ def around(told, moments):
                        if begin <= at < end) for c in told for at in moments]
 
 
+def kill_at_rest(network, kills):
+    """Kill and return, each time after a rest; when nothing had happened for a
+    while, and when the connections were moved."""
+    rest, moves, names = [], [], ["a", "b"]
+    for number in range(kills):
+        time.sleep(REST)
+        rest.append(time.monotonic())
+        time.sleep(REST)
+        moves += network.kill_and_return(1, number, *names)
+        names.reverse()
+    return rest, moves
+
+
 def stalls(kind, connections, kills, recorder=True):
-    """How long each connection stood still after each move, ms, and what went
-    wrong; of clients that are not in each other's way."""
+    """How long each connection stood still after each move, and at any other
+    moment, ms, and what went wrong; of clients that are not in each other's way."""
     with Lab("kill") as lab:
         network = Proxies(lab)
         network.start(rate=(RATE,), recorder=recorder)
         network.start_proxies()
         crowd = Crowd(network.client_socket, [kind] * connections, RATE)
-        moves = network.kill_and_return(kills)
+        rest, moves = kill_at_rest(network, kills)
         told = crowd.stop()
-    return after(told, moves), wrong(told)
+    return after(told, moves), after(told, rest), wrong(told)
 
 
 def stalls_of_many(kills):
-    """The same of uploads by MANY clients that share what two cores can do; and
-    how long they stand still at any other moment, as each sends seldom."""
+    """The same of uploads by MANY clients that share what two cores can do, each of
+    which sends seldom."""
     with Lab("kill") as lab:
         network = Proxies(lab)
         network.start()
@@ -62,13 +75,7 @@ def stalls_of_many(kills):
         network.ask("maintenance.on")
         crowd = Crowd(network.client_socket, ["upload"] * MANY, SLOW,
                       size=SMALL)
-        moves, rest, names = [], [], ["a", "b"]
-        for number in range(kills):
-            time.sleep(REST)
-            rest.append(time.monotonic())
-            time.sleep(REST)
-            moves += network.kill_and_return(1, number, *names)
-            names.reverse()
+        rest, moves = kill_at_rest(network, kills)
         told = crowd.stop()
     return after(told, moves), after(told, rest), wrong(told)
 
