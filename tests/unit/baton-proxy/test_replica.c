@@ -128,8 +128,6 @@ static void test_a_server_that_is_not_there(void **state)
 	assert_int_equal(conn->side[SERVER].track.reach, 10);
 }
 
-int main(void)
-{
 /* What the client was told of by this host's kernel, and with which timestamps, is
  * no more than that kernel's: it would answer for another one (row P2). */
 static void test_nothing_said_outlives_a_move(void **state)
@@ -145,6 +143,8 @@ static void test_nothing_said_outlives_a_move(void **state)
 	assert_true(conn->played);
 }
 
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_not_sure_is_not_told),
