@@ -58,7 +58,8 @@ def stalls(kind, connections, kills, recorder=True):
         network = Proxies(lab)
         network.start(rate=(RATE,), recorder=recorder)
         network.start_proxies()
-        crowd = Crowd(network.client_socket, [kind] * connections, RATE)
+        crowd = Crowd(network.client_socket, [kind] * connections, RATE,
+                      urgent=True)
         rest, moves = kill_at_rest(network, kills)
         told = crowd.stop()
     return after(told, moves), after(told, rest), wrong(told)
@@ -105,7 +106,8 @@ def detected(blow, connections, kills):
         network.start(rate=(RATE,), watched=True,
                       detection={"profile": profile})
         network.start_proxies()
-        crowd = Crowd(network.client_socket, ["upload"] * connections, RATE)
+        crowd = Crowd(network.client_socket, ["upload"] * connections, RATE,
+                      urgent=True)
         for one in network.hosts.values():
             one.ns.sysctl(net__ipv6__conf__all__keep_addr_on_down=1)
         choice = random.Random(1)

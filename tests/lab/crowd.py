@@ -27,9 +27,7 @@ SEEDS = 8
 HUNG = 15 * SLOW  # s without any progress
 THINK = 2e-3  # s between an answer and the next question, of paced clients
 SO_MAX_PACING_RATE = 47
-#: of paced clients, above a takeover's: they stand for machines of their own, and
-#: are not to wait for a CPU that those of this one use
-PRIORITY = 2
+PRIORITY = 2  # above a takeover's
 TOTAL_RETRANS, BYTES_ACKED = 100, 120  # offsets in struct tcp_info
 
 
@@ -199,10 +197,12 @@ def work(sockets, paced, size, pipe):
 
 
 class Crowd:
-    def __init__(self, connect, kinds, rate=None, size=SIZE):
+    def __init__(self, connect, kinds, rate=None, size=SIZE, urgent=False):
         """connect(): a new connection; kinds: what each one does; rate: of
         those that send, bytes a second (None: as fast as they can); size: of
-        each transfer, bytes, a multiple of 64 KiB."""
+        each transfer, bytes, a multiple of 64 KiB; urgent: they stand for machines
+        of their own, which do not wait for a CPU of this one (they must leave most
+        of it to others)."""
         if not DATA:
             prepare(size)
         sockets = []
@@ -222,7 +222,7 @@ class Crowd:
         for s, _ in sockets:
             s.close()
         assert self.pipe.recv() == "ready"
-        if rate:
+        if urgent:
             os.sched_setscheduler(self.process.pid, os.SCHED_RR,
                                   os.sched_param(PRIORITY))
 
