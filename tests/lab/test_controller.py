@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import abi, bpf
-from harness.lab import BUILD, Lab
+from harness.lab import BUILD, SLOW, Lab
 
 from load import Load
 from network import Network, say
@@ -126,7 +126,7 @@ def test_x3_killed_while_moving(network):
         over.clear()
         mover = threading.Thread(target=keep_moving)
         mover.start()
-        time.sleep(dice.uniform(0, 0.03))  # any moment will do
+        time.sleep(dice.uniform(0, 0.03 * SLOW))  # any moment will do
         network.batond.kill()
         over.set()
         mover.join()
