@@ -106,9 +106,9 @@ UNKNOWN = False, ""
 
 def since(test, modules, release):
     """How well a module is known: whether of this release, and from which date on;
-    UNKNOWN if it is not, or only in part."""
+    UNKNOWN if it is not, or only in part, or if it failed."""
     result = modules.get(test) or modules.get(table.module(test))
-    if not whole(result):
+    if not whole(result) or "failed" in result["counts"]:
         return UNKNOWN
     return result["release"] == release, result["date"]
 
