@@ -19,7 +19,8 @@ from machines.suite import Suite, finish  # noqa: E402
 
 def kernel(*modules):
     return {"release": "6.1.0-56", "version": "1", "modules": {
-        m: {"date": "2026-11-21", "cpu": "kvm", "counts": {"passed": 1}}
+        m: {"release": "6.1.0-56", "date": "2026-11-21", "cpu": "kvm",
+            "counts": {"passed": 1}}
         for m in modules}}
 
 
