@@ -34,10 +34,16 @@ FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 #: as in the profile vm, but that hosts which answer are sooner believed
 #: machines with emulated CPUs answer late, and are not to be taken for dead ones
 INTERVAL_MS = int(50 * SLOW)
-DETECTION = {"profile": "lab",
-             "profiles": [{"name": "lab", "interval": f"{INTERVAL_MS}ms",
-                           "multiplier": 3, "up-after": 2}]}
 DETECT_MS = 3 * INTERVAL_MS
+
+
+def detection(interval_ms):
+    return {"profile": "lab",
+            "profiles": [{"name": "lab", "interval": f"{interval_ms}ms",
+                          "multiplier": 3, "up-after": 2}]}
+
+
+DETECTION = detection(INTERVAL_MS)
 
 
 def vip(family, number=10):

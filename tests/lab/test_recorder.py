@@ -25,13 +25,12 @@ from scapy.packet import Raw
 from harness import abi, bpf
 from harness.lab import BUILD, SLOW, Lab, wait_until
 
-from network import CLIENT, CLIENTS, SINK, Network, near, vip
+from network import CLIENT, CLIENTS, INTERVAL_MS, SINK, Network, detection, \
+    near, vip
 
 MARK = 4242  # port of the datagram that closes a capture
 #: all is sent before the owner moves, also where CPUs are emulated
-DETECTION = {"profile": "late", "profiles": [
-    {"name": "late", "interval": f"{int(50 * SLOW ** 2)}ms", "multiplier": 3,
-     "up-after": 2}]}
+LATE = detection(int(INTERVAL_MS * SLOW))
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def start():
                 {"name": f"tcp{family}", "vip": vip(family),
                  "protocol": "tcp", "port": SINK, "owners": ["role"],
                  "recorder": recorder} for family in (4, 6)],
-                detection=DETECTION))
+                detection=LATE))
             return n
         yield make
 
